@@ -1,0 +1,129 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use twinlog_schemas::{BucketName, SiteName};
+
+use crate::build;
+
+/// Exit codes, as `--help` shows them.
+const EXITS: &str = "Exit codes: 0 done; 1 findings (a check failed, a bucket was refused); 2 wrong command line; \
+64 configuration not valid; 69 a cluster or site cannot be reached; 70 internal error.";
+
+/// Active-active replication of S3 buckets between sites over a Kafka log.
+#[derive(Debug, Parser)]
+#[command(name = "twinlog", version = build::LONG, after_help = EXITS)]
+pub struct Args {
+    /// The configuration file.
+    #[arg(long, short, global = true, env = "TWINLOG_CONFIG", default_value = "/etc/twinlog/twinlog.toml")]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run beside a site: its producer, and the consumers that write into it.
+    Run(RunOptions),
+    /// Switch the replication of a bucket on and off, and see what is on.
+    Bucket {
+        /// What to do.
+        #[command(subcommand)]
+        command: BucketCommand,
+    },
+    /// Show which topics exist, which are missing, and what they cost in partitions.
+    Topics(Json),
+    /// Check sites, clusters, clocks, buckets and permissions; changes nothing.
+    Doctor(DoctorOptions),
+    /// Check the configuration, or print an example.
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+/// `twinlog run`.
+#[derive(Debug, clap::Args)]
+pub struct RunOptions {
+    /// The site to run beside.
+    #[arg(long, value_name = "SITE")]
+    pub at: SiteName,
+    /// Run one half only.
+    #[arg(long)]
+    pub only: Option<Half>,
+}
+
+/// One half of what belongs beside a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Half {
+    /// Notices in, change events out.
+    Producer,
+    /// Change events of the other sites in, replica writes into this site.
+    Consumer,
+}
+
+/// `twinlog bucket …`.
+#[derive(Debug, Subcommand)]
+pub enum BucketCommand {
+    /// Check both ends, create the topics, subscribe to the notices. Does nothing twice.
+    Enable(EnableOptions),
+    /// Take the subscription out again. Topics and what is in them stay.
+    Disable(DisableOptions),
+    /// Show the buckets of every link and their state.
+    List(Json),
+}
+
+/// `twinlog bucket enable`.
+#[derive(Debug, clap::Args)]
+pub struct EnableOptions {
+    /// The bucket; it has the same name at every site.
+    pub bucket: BucketName,
+    /// Print the commands that create the topics needed, and do nothing.
+    #[arg(long, conflicts_with = "json")]
+    pub print_topics: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlog bucket disable`.
+#[derive(Debug, clap::Args)]
+pub struct DisableOptions {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlog doctor`.
+#[derive(Debug, clap::Args)]
+pub struct DoctorOptions {
+    /// Only this bucket, enabled or not.
+    #[arg(long)]
+    pub bucket: Option<BucketName>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Commands whose only option is the form of their output.
+#[derive(Debug, clap::Args)]
+pub struct Json {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlog config …`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Read the configuration and tell every fault.
+    Check,
+    /// Print a commented example with every key.
+    Example,
+}

@@ -1,0 +1,137 @@
+//! Enabling a bucket: look at everything, refuse before anything is changed, then create, subscribe, and say of each
+//! thing whether it was done now or stood already. A second run changes nothing.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use twinlog_log::{LogErrorKind, TopicInfo, TopicName};
+use twinlog_schemas::{BucketName, SiteName};
+use twinlog_site::{BucketState, ListFrom, SiteErrorKind, SubscriptionChange};
+
+use super::set_up::Ends;
+use crate::config::Config;
+use crate::deployment::Deployment;
+use crate::exit::Failure;
+use crate::finding::{Finding, Level, any_failed};
+use crate::wanted::{self, Wanted};
+
+/// Enables the bucket on every link that carries it. With a failed finding nothing was subscribed; a failed finding
+/// about the bucket itself means that nothing at all was changed.
+pub async fn enable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
+    let states = states(deployment, bucket).await?;
+    let mut findings = ends(&deployment.config, bucket, &states);
+    if any_failed(&findings) {
+        return Ok(findings);
+    }
+    findings.extend(topics(deployment, bucket).await?);
+    if any_failed(&findings) {
+        return Ok(findings);
+    }
+    for site in sources(&deployment.config, bucket) {
+        findings.extend(subscribe(deployment, &site, bucket).await?);
+    }
+    Ok(findings)
+}
+
+/// The last line of the report.
+pub fn verdict(config: &Config, bucket: &BucketName, findings: &[Finding]) -> String {
+    let links = config.links_of(bucket).map(|link| link.name()).collect::<Vec<_>>().join(", ");
+    if any_failed(findings) {
+        return format!("bucket {bucket} is not enabled: mend what is marked FAIL and run this again");
+    }
+    let changed = findings.iter().any(|finding| finding.level == Level::Done);
+    let suffix = if changed { "" } else { "; nothing had to be changed" };
+    format!("bucket {bucket} is enabled: {links}{suffix}")
+}
+
+/// The bucket's state at each site of its links; `None` where it does not exist.
+pub async fn states(
+    deployment: &Deployment,
+    bucket: &BucketName,
+) -> Result<BTreeMap<SiteName, Option<BucketState>>, Failure> {
+    let sites = deployment.config.sites_of(bucket);
+    let asked = join_all(sites.into_iter().map(|name| async move {
+        let state = match deployment.site(&name)?.bucket_state(bucket).await {
+            Ok(state) => Some(state),
+            Err(error) if error.kind == SiteErrorKind::NoSuchBucket => None,
+            Err(error) => return Err(deployment.site_failed(&error)),
+        };
+        Ok((name, state))
+    }));
+    asked.await.into_iter().collect()
+}
+
+/// What there is to say about the bucket at both ends of each link.
+pub fn ends(config: &Config, bucket: &BucketName, states: &BTreeMap<SiteName, Option<BucketState>>) -> Vec<Finding> {
+    let state = |site| states.get(site).and_then(Option::as_ref);
+    let checks = config.links_of(bucket).flat_map(|link| {
+        let (source, target) = (state(&link.source), state(&link.target));
+        Ends { link, bucket: bucket.as_str(), source, target }.check()
+    });
+    checks.collect()
+}
+
+/// The sites from which the bucket is replicated.
+pub fn sources(config: &Config, bucket: &BucketName) -> std::collections::BTreeSet<SiteName> {
+    config.links_of(bucket).map(|link| link.source.clone()).collect()
+}
+
+async fn topics(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
+    let mut existing: BTreeMap<String, BTreeMap<TopicName, TopicInfo>> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for wanted in wanted::for_bucket(&deployment.config, bucket) {
+        if !existing.contains_key(&wanted.cluster) {
+            existing.insert(wanted.cluster.clone(), deployment.topics(&wanted.cluster).await?);
+        }
+        let found = existing.get(&wanted.cluster).and_then(|topics| topics.get(&wanted.spec.name));
+        findings.push(match found {
+            None if deployment.config.topics.create => create(deployment, &wanted).await?,
+            found => wanted::check(&wanted, found, deployment.config.topics.lanes),
+        });
+    }
+    Ok(findings)
+}
+
+async fn create(deployment: &Deployment, wanted: &Wanted) -> Result<Finding, Failure> {
+    let spec = &wanted.spec;
+    match deployment.cluster(&wanted.cluster)?.create_topic(spec).await {
+        Ok(()) => Ok(Finding::done(format!("topic {}", spec.name), format!("created, {} partitions", spec.partitions))),
+        // Somebody else was quicker: theirs is looked at as any other.
+        Err(error) if error.kind == LogErrorKind::TopicExists => {
+            let found = deployment.topics(&wanted.cluster).await?;
+            Ok(wanted::check(wanted, found.get(&spec.name), deployment.config.topics.lanes))
+        }
+        Err(error) => Err(deployment.cluster_failed(&wanted.cluster, &error)),
+    }
+}
+
+async fn subscribe(deployment: &Deployment, name: &SiteName, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
+    let site = deployment.site(name)?;
+    let subject = format!("notices of {bucket} at {name}");
+    let change = match site.subscribe(bucket).await {
+        Ok(change) => change,
+        Err(error) if matches!(error.kind, SiteErrorKind::Unreachable | SiteErrorKind::TimedOut) => {
+            return Err(deployment.site_failed(&error));
+        }
+        Err(error) => {
+            let target = deployment.config.sites.get(name).map_or("", |site| site.targets.sure.as_str());
+            let advice = format!(
+                "set up the webhook target {target} in the store's configuration (its endpoint is /notices/{name} of the intake), or name the right one in [sites.{name}.targets]"
+            );
+            return Ok(vec![Finding::fail(subject, error.to_string(), advice)]);
+        }
+    };
+    Ok(match change {
+        SubscriptionChange::Unchanged => vec![Finding::ok(subject, "subscribed already")],
+        SubscriptionChange::Changed(what) => {
+            let mut findings = vec![Finding::done(subject.clone(), format!("subscribed: {what}"))];
+            let first = ListFrom { limit: Some(1), ..ListFrom::default() };
+            let listed = site.list_versions(bucket, &first).await.map_err(|error| deployment.site_failed(&error))?;
+            if !listed.versions.is_empty() {
+                let what = "the bucket is not empty: versions written until now are not replicated";
+                findings.push(Finding::warn(subject, what, "copy them by other means, or write them again"));
+            }
+            findings
+        }
+    })
+}

@@ -1,0 +1,137 @@
+//! `[[links]]`: what is replicated from where to where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use twinlog_schemas::{BucketName, SiteName};
+
+use super::pattern::BucketPattern;
+use super::section::Section;
+use super::site::SiteConfig;
+
+/// One direction between two sites; two links make a pair active-active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// `source`: where changes are read. Required.
+    pub source: SiteName,
+    /// `target`: where they are applied. Required.
+    pub target: SiteName,
+    /// `buckets`: names or patterns. A bucket is replicated once it is also enabled (`twinlog bucket enable`).
+    /// Default `["*"]`.
+    pub buckets: Vec<BucketPattern>,
+    /// `concurrency`: replica writes at a time per lane. Default 32.
+    pub concurrency: usize,
+    /// `inline_max_bytes`: bodies up to this size travel in the log, which spares the read at the source; it costs log
+    /// volume, and copies of deleted data until the retention ends. 0 is never. Default 16,384.
+    pub inline_max_bytes: u64,
+    /// `lifecycle`: whether the source's lifecycle expirations are replicated. Default `replicate`.
+    pub lifecycle: Lifecycle,
+    /// `lag_threshold`: from which age the oldest change not yet applied is worth an alarm. Default `15m`.
+    pub lag_threshold: Duration,
+}
+
+/// What happens with removals that a lifecycle rule made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// They are replicated as any other.
+    Replicate,
+    /// Each site expires for itself.
+    Local,
+}
+
+const LIFECYCLES: [(&str, Lifecycle); 2] = [("replicate", Lifecycle::Replicate), ("local", Lifecycle::Local)];
+
+impl LinkConfig {
+    /// Whether the link carries this bucket.
+    #[must_use]
+    pub fn carries(&self, bucket: &BucketName) -> bool {
+        self.buckets.iter().any(|pattern| pattern.matches(bucket))
+    }
+
+    /// `east>west`: how a link is named in metrics and messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}>{}", self.source, self.target)
+    }
+
+    fn read(mut section: Section<'_>, sites: &BTreeSet<String>, inline_limit: i64) -> Option<Self> {
+        let source = read_end(&mut section, "source", sites);
+        let target = read_end(&mut section, "target", sites);
+        if source.is_some() && source == target {
+            section.fault("source and target are the same site");
+        }
+        let buckets = read_buckets(&mut section);
+        let concurrency = section.number_or("concurrency", 1, 4_096, 32);
+        let inline_max_bytes = section.number_or("inline_max_bytes", 0, inline_limit, 16_384);
+        let lifecycle_origin = section.origin_of("lifecycle");
+        let lifecycle = section.choice("lifecycle", &LIFECYCLES).unwrap_or(Lifecycle::Replicate);
+        if lifecycle == Lifecycle::Local {
+            // Accepted and not heeded, it would remove at the target what the operator wants kept there.
+            section.fault_at(lifecycle_origin, "lifecycle", "\"local\" is not supported by this release yet");
+        }
+        let lag_threshold = section.duration_or("lag_threshold", Duration::from_secs(900));
+        section.end();
+        Some(Self {
+            source: source?,
+            target: target?,
+            buckets,
+            concurrency,
+            inline_max_bytes,
+            lifecycle,
+            lag_threshold,
+        })
+    }
+}
+
+fn read_end(section: &mut Section<'_>, key: &str, sites: &BTreeSet<String>) -> Option<SiteName> {
+    let origin = section.origin_of(key);
+    let site = section.required::<SiteName>(key, "the name of a site")?;
+    if !sites.contains(site.as_str()) {
+        let known = sites.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        section.fault_at(origin, key, format!("there is no [sites.{site}]; there is {known}"));
+        return None;
+    }
+    Some(site)
+}
+
+fn read_buckets(section: &mut Section<'_>) -> Vec<BucketPattern> {
+    let origin = section.origin_of("buckets");
+    let texts = section.texts("buckets").unwrap_or_else(|| vec![(origin.clone(), "*".to_owned())]);
+    if texts.is_empty() {
+        section.fault_at(origin, "buckets", "it names no bucket: write [\"*\"] for all");
+    }
+    let patterns = texts.into_iter().filter_map(|(origin, text)| {
+        text.parse().map_err(|message: String| section.fault_at(origin, "buckets", message)).ok()
+    });
+    patterns.collect()
+}
+
+/// Reads all links. `declared` are the names of all sites, whether they could be read or not; `sites` those that could.
+pub(super) fn read_all(
+    root: &mut Section<'_>,
+    declared: &BTreeSet<String>,
+    sites: &BTreeMap<SiteName, SiteConfig>,
+    inline_limit: i64,
+) -> Vec<LinkConfig> {
+    let mut links: Vec<LinkConfig> = Vec::new();
+    for section in root.list("links") {
+        let (origin, path) = (section.origin.clone(), section.path.clone());
+        let Some(link) = LinkConfig::read(section, declared, inline_limit) else { continue };
+        if links.iter().any(|other| (&other.source, &other.target) == (&link.source, &link.target)) {
+            let message = format!("there is a link {} already: put the buckets of both into one", link.name());
+            root.fault_at(origin.clone(), &path, message);
+        }
+        if let (Some(from), Some(to)) = (sites.get(&link.source), sites.get(&link.target)) {
+            if from.dialect != to.dialect {
+                let (from, to) = (from.dialect.as_str(), to.dialect.as_str());
+                let message = format!(
+                    "link {} goes from {from} to {to}: links between different dialects are not supported yet",
+                    link.name()
+                );
+                root.fault_at(origin, &path, message);
+            }
+        }
+        links.push(link);
+    }
+    links
+}

@@ -1,0 +1,132 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+fn none() -> BTreeMap<String, String> {
+    BTreeMap::new()
+}
+
+fn faults(text: &str) -> String {
+    Config::parse(text, &none()).unwrap_err().to_string()
+}
+
+/// The example with one piece replaced.
+fn with(from: &str, to: &str) -> String {
+    assert!(EXAMPLE.contains(from), "{from}");
+    EXAMPLE.replacen(from, to, 1)
+}
+
+fn line_of(text: &str, piece: &str) -> usize {
+    text[..text.find(piece).unwrap()].lines().count() + 1
+}
+
+#[test]
+fn the_example_is_valid_and_shows_the_defaults() {
+    let config = Config::parse(EXAMPLE, &none()).unwrap();
+    // With every commented key put in, it must mean the same: what the comments call defaults are the defaults.
+    let uncommented: String = EXAMPLE
+        .lines()
+        .filter(|line| !line.contains("fast = ") && !line.contains("ca_file") && !line.contains("keepalive"))
+        .filter(|line| !line.starts_with("# [buckets") && !line.contains("partitions = 16"))
+        .filter(|line| *line != "# inline_max_bytes = 0")
+        .map(|line| match line.strip_prefix("# ") {
+            Some(code) if code.starts_with("[topics.") => code,
+            Some(code) if code.split(' ').nth(1) == Some("=") => code,
+            _ => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(uncommented.contains("\nlag_threshold = \"15m\"") && uncommented.contains("\nlanes = 4"));
+    // `prefix = …` and its like stand above the tables of their own section.
+    assert_eq!(Config::parse(&uncommented, &none()).unwrap(), config);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_what_is_known() {
+    let text = with("# drain_timeout = \"20s\"", "drain_timout = \"20s\"");
+    let told = faults(&text);
+    assert!(told.contains(&format!("line {}: drain_timout: unknown key", line_of(&text, "drain_timout"))), "{told}");
+    assert!(told.contains("drain_timeout"), "{told}");
+    let text = with("# concurrency = 32", "concurency = 32");
+    assert!(faults(&text).contains("links[0].concurency: unknown key"), "{}", faults(&text));
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let text = with("secret_key = \"change-me\"", "")
+        .replacen("source = \"west\"", "source = \"south\"", 1)
+        .replacen("# lanes = 4", "lanes = \"many\"", 1)
+        .replacen("# buckets = [\"*\"]", "buckets = [\"Photos\"]", 1);
+    let told = faults(&text);
+    for expected in [
+        "sites.east.secret_key: missing secret",
+        "TWINLOG_SITES__EAST__SECRET_KEY",
+        "there is no [sites.south]",
+        "\"many\" is not a whole number",
+        "bucket name \"Photos\" is not allowed",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[test]
+fn links_between_dialects_and_doubled_links_are_refused() {
+    let told = faults(&with("dialect = \"rustfs\"\ncluster", "dialect = \"minio\"\ncluster"));
+    assert!(told.contains("links between different dialects are not supported yet"), "{told}");
+    let told = faults(&with("source = \"west\"\ntarget = \"east\"", "source = \"east\"\ntarget = \"west\""));
+    assert!(told.contains("there is a link east>west already"), "{told}");
+}
+
+#[test]
+fn partitions_must_be_multiples_of_the_lanes() {
+    let told = faults(&with("# [topics.changes]\n# partitions = 4", "[topics.changes]\npartitions = 6"));
+    assert!(told.contains("topics.changes.partitions: 6 is not a multiple of the 4 lanes"), "{told}");
+    let config = Config::parse(&with("# lanes = 4", "lanes = 8"), &none()).unwrap();
+    assert_eq!((config.topics.changes.partitions, config.topics.notices.partitions), (8, 16));
+}
+
+#[test]
+fn settings_that_guarantees_rest_on_are_not_the_operators() {
+    let told = faults(&with("# \"socket.keepalive.enable\" = \"true\"", "acks = 1"));
+    assert!(told.contains("clusters.main.properties.acks: it cannot be set"), "{told}");
+}
+
+#[test]
+fn a_secret_is_never_told() {
+    let config = Config::parse(&EXAMPLE.replace("change-me", "hunter2"), &none()).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_environment_gives_secrets_and_its_faults_are_told_by_name() {
+    let environment = BTreeMap::from([
+        ("TWINLOG_SITES__EAST__SECRET_KEY".to_owned(), "from-env".to_owned()),
+        ("TWINLOG_TOPICS__LANES".to_owned(), "2".to_owned()),
+    ]);
+    let config = Config::parse(&with("secret_key = \"change-me\"", ""), &environment).unwrap();
+    assert_eq!(config.sites[&SiteName::new("east").unwrap()].secret_key.reveal(), "from-env");
+    assert_eq!(config.topics.lanes, 2);
+    let environment = BTreeMap::from([("TWINLOG_TOPICS__LANE".to_owned(), "2".to_owned())]);
+    let told = Config::parse(EXAMPLE, &environment).unwrap_err().to_string();
+    assert!(told.contains("environment variable TWINLOG_TOPICS__LANE: topics.lane: unknown key"), "{told}");
+}
+
+#[test]
+fn not_toml_is_told_with_its_line() {
+    assert!(faults("state_dir = \n[topics\n").contains("line 1: not TOML"));
+}
+
+#[test]
+fn buckets_choose_links_and_inline_limits() {
+    let text = with("# buckets = [\"*\"]", "buckets = [\"photos-*\"]")
+        .replace("# [buckets.photos]", "[buckets.photos-raw]")
+        .replace("# inline_max_bytes = 0", "inline_max_bytes = 0");
+    let config = Config::parse(&text, &none()).unwrap();
+    let (east, west) = (SiteName::new("east").unwrap(), SiteName::new("west").unwrap());
+    let bucket = |name: &str| BucketName::new(name).unwrap();
+    assert_eq!(config.inline_max(&east, &bucket("photos-raw")), 0);
+    assert_eq!(config.inline_max(&east, &bucket("photos-new")), 16_384);
+    assert_eq!(config.inline_max(&east, &bucket("letters")), 0);
+    assert_eq!(config.links_of(&bucket("letters")).map(LinkConfig::name).collect::<Vec<_>>(), ["west>east"]);
+    assert_eq!(config.links_into(&west).count(), 1);
+}

@@ -1,0 +1,51 @@
+//! Clusters: reachable, and the topics as they must be.
+
+use std::collections::BTreeMap;
+
+use twinlog_log::{TopicInfo, TopicName};
+
+use crate::deployment::Deployment;
+use crate::finding::{Finding, Level};
+use crate::topics::needed;
+use crate::wanted;
+
+/// The topics of each cluster that answered.
+pub type Existing = BTreeMap<String, BTreeMap<TopicName, TopicInfo>>;
+
+/// Asks every cluster, and checks the topics of those that answer.
+pub async fn examine(deployment: &Deployment) -> (Existing, Vec<Finding>) {
+    let (mut existing, mut findings) = (Existing::new(), Vec::new());
+    for (name, cluster) in &deployment.clusters {
+        let subject = format!("cluster {name}");
+        match cluster.topics().await {
+            Ok(topics) => {
+                findings.push(Finding::ok(subject, format!("reachable, {} topics", topics.len())));
+                existing.insert(name.clone(), topics);
+            }
+            Err(error) => {
+                findings.push(Finding::fail(
+                    subject,
+                    "cannot be used",
+                    deployment.cluster_failed(name, &error).to_string(),
+                ));
+            }
+        }
+    }
+    findings.extend(topics(deployment, &existing));
+    (existing, findings)
+}
+
+fn topics(deployment: &Deployment, existing: &Existing) -> Vec<Finding> {
+    let lanes = deployment.config.topics.lanes;
+    let mut findings = Vec::new();
+    let mut good = 0;
+    for wanted in needed(&deployment.config, existing) {
+        let Some(topics) = existing.get(&wanted.cluster) else { continue };
+        let finding = wanted::check(&wanted, topics.get(&wanted.spec.name), lanes);
+        if finding.level == Level::Ok { good += 1 } else { findings.push(finding) }
+    }
+    if good > 0 {
+        findings.push(Finding::ok("topics", format!("{good} are as they must be")));
+    }
+    findings
+}

@@ -1,0 +1,163 @@
+//! The consumers beside the site: apply, on the lanes of the change topics and facts of every source.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use tokio::sync::watch;
+use twinlog_consumer::hold::Holds;
+use twinlog_consumer::{Apply, ApplyConfig, Link, Parts};
+use twinlog_log::TopicName;
+use twinlog_log::lane::{LaneConfig, LaneGroup, Source};
+use twinlog_schemas::SiteName;
+
+use super::beside::Shared;
+use super::lanes;
+use super::tasks::Tasks;
+use crate::config::{Config, LinkConfig};
+use crate::exit::Failure;
+use crate::telemetry::{ConsumerMetrics, Follows, names};
+
+/// How often topics are looked up without being told of a change.
+const DISCOVER: Duration = Duration::from_secs(30);
+
+/// Starts the consumers' tasks; what of their backlog is followed. Nothing where no link leads into the site.
+pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Failure> {
+    let config = Arc::clone(shared.config());
+    let at = shared.at.clone();
+    if config.links_into(&at).next().is_none() {
+        tracing::info!(site = %at, "no link leads into this site: nothing to apply");
+        return Ok(Vec::new());
+    }
+    let apply = Arc::new(Apply::new(parts(shared)?));
+    let reported = shared.readiness.needs("lanes of apply");
+    let stop = shared.stop.work.clone();
+    let owned = watch::Sender::new(BTreeSet::new());
+    let reporting = lanes::report(owned.subscribe(), reported.clone(), stop.clone());
+    tasks.add("lanes of apply, report", async move {
+        reporting.await;
+        Ok(())
+    });
+    let follows = follows(shared)?;
+    thresholds(shared, &config, &at);
+    let sources = sources(shared)?;
+    let running = Arc::clone(shared);
+    tasks.add("lanes of apply", async move {
+        let seed = running.ids.seed();
+        lanes::keep(|| group(&running, &apply, &sources, &owned), reported, seed, stop).await
+    });
+    Ok(follows)
+}
+
+fn parts(shared: &Shared) -> Result<Parts, Failure> {
+    let config = shared.config();
+    let mut links = Vec::new();
+    for link in config.links_into(&shared.at) {
+        let carried = link.clone();
+        links.push(Link {
+            source: Arc::clone(shared.deployment.site(&link.source)?),
+            log: Arc::clone(shared.deployment.home(&link.source)?),
+            buckets: Arc::new(move |bucket| carried.carries(bucket)),
+        });
+    }
+    Ok(Parts {
+        here: Arc::clone(shared.deployment.site(&shared.at)?),
+        home: Arc::clone(&shared.home),
+        topics: config.topics.names.clone(),
+        links,
+        index: Arc::clone(&shared.indexed.index),
+        tail: Arc::clone(&shared.indexed.tail),
+        doubts: Arc::clone(&shared.indexed.doubts),
+        codec: Arc::clone(&shared.codec),
+        clock: Arc::clone(&shared.clock),
+        ids: shared.ids.clone(),
+        observer: Arc::new(ConsumerMetrics::new(&shared.metrics, &shared.at)),
+        holds: Arc::new(Holds::default()),
+        config: ApplyConfig::default(),
+    })
+}
+
+/// What is read, one source for each cluster: the change topics of carried buckets, and the facts of every source and
+/// of the site itself.
+fn sources(shared: &Shared) -> Result<Vec<Source>, Failure> {
+    let (config, at) = (shared.config(), &shared.at);
+    let names = &config.topics.names;
+    let mut by_cluster: BTreeMap<&str, Vec<SiteName>> = BTreeMap::new();
+    let sites: BTreeSet<&SiteName> = config.links_into(at).map(|link| &link.source).chain([at]).collect();
+    for site in sites {
+        let cluster = config.sites.get(site).map_or("", |site| site.cluster.as_str());
+        by_cluster.entry(cluster).or_default().push(site.clone());
+    }
+    let mut sources = Vec::new();
+    for (cluster, sites) in by_cluster {
+        let facts: BTreeSet<TopicName> = sites.iter().map(|site| names.facts(site)).collect();
+        let links = links_from(config, at, &sites);
+        let config = Arc::clone(config);
+        sources.push(Source {
+            log: Arc::clone(shared.deployment.cluster(cluster)?),
+            group: names.group(at, "apply"),
+            wants: Arc::new(move |topic| facts.contains(topic) || link_of(&config, &links, topic).is_some()),
+        });
+    }
+    Ok(sources)
+}
+
+fn links_from(config: &Config, at: &SiteName, sites: &[SiteName]) -> Vec<LinkConfig> {
+    config.links_into(at).filter(|link| sites.contains(&link.source)).cloned().collect()
+}
+
+/// The link and bucket whose change topic this is.
+fn link_of<'a>(config: &Config, links: &'a [LinkConfig], topic: &TopicName) -> Option<(&'a LinkConfig, String)> {
+    links.iter().find_map(|link| {
+        let bucket = config.topics.names.bucket_of_changes(&link.source, topic)?;
+        link.carries(&bucket).then(|| (link, bucket.to_string()))
+    })
+}
+
+fn follows(shared: &Shared) -> Result<Vec<Follows>, Failure> {
+    let (config, at) = (shared.config(), &shared.at);
+    let mut follows = Vec::new();
+    let mut clusters: BTreeMap<String, Vec<LinkConfig>> = BTreeMap::new();
+    for link in config.links_into(at) {
+        let cluster = config.sites.get(&link.source).map(|site| site.cluster.clone()).unwrap_or_default();
+        clusters.entry(cluster).or_default().push(link.clone());
+    }
+    for (cluster, links) in clusters {
+        let config = Arc::clone(config);
+        let labels = move |topic: &TopicName| {
+            let (link, bucket) = link_of(&config, &links, topic)?;
+            Some(vec![KeyValue::new(names::LINK, link.name()), KeyValue::new(names::BUCKET, bucket)])
+        };
+        let log = Arc::clone(shared.deployment.cluster(&cluster)?);
+        let group = shared.config().topics.names.group(at, "apply");
+        follows.push(Follows::events(&shared.metrics, log, group, Arc::new(labels)));
+    }
+    Ok(follows)
+}
+
+fn thresholds(shared: &Shared, config: &Config, at: &SiteName) {
+    let gauge = shared.metrics.gauge(names::LAG_THRESHOLD_SECONDS);
+    for link in config.links_into(at) {
+        gauge.record(link.lag_threshold.as_secs_f64(), &[KeyValue::new(names::LINK, link.name())]);
+    }
+}
+
+fn group(shared: &Shared, apply: &Arc<Apply>, sources: &[Source], owned: &watch::Sender<BTreeSet<i32>>) -> LaneGroup {
+    let (config, at) = (shared.config(), &shared.at);
+    let names = &config.topics.names;
+    let [_, discover_now] = &shared.enabled.changed;
+    let concurrency = config.links_into(at).map(|link| link.concurrency).max().unwrap_or(1);
+    LaneGroup {
+        home: Arc::clone(&shared.home),
+        group: names.group(at, "apply-lanes"),
+        member: shared.member.clone(),
+        lanes_topic: names.lanes(at),
+        sources: sources.to_vec(),
+        handler: Arc::<Apply>::clone(apply),
+        config: LaneConfig { concurrency, drain: shared.drain(), ..LaneConfig::default() },
+        discover_every: DISCOVER,
+        discover_now: Arc::clone(discover_now),
+        owned: owned.clone(),
+    }
+}

@@ -1,0 +1,125 @@
+//! Which buckets are enabled: those whose change topic exists. Looked at again and again, so that `bucket enable` takes
+//! effect without a restart.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use twinlog_log::Log;
+use twinlog_schemas::{BucketName, SiteName};
+
+use super::stop::Stop;
+use super::tasks::Tasks;
+use crate::config::Config;
+use crate::deployment::Deployment;
+use crate::exit::Failure;
+use crate::telemetry::{Readiness, Reported};
+use crate::wanted;
+
+/// How soon an enabled bucket is noticed.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// The enabled buckets, as far as they concern a site.
+pub struct Enabled {
+    /// Buckets replicated from the site.
+    pub own: watch::Receiver<BTreeSet<BucketName>>,
+    /// Told when the change topics of any cluster concerned have changed, once for each half.
+    pub changed: [Arc<Notify>; 2],
+}
+
+impl Enabled {
+    /// Begins to watch every cluster concerned; each reports on the board, the site's own as one that is needed.
+    pub fn watch(
+        deployment: &Deployment,
+        at: &SiteName,
+        readiness: &Readiness,
+        tasks: &mut Tasks,
+        stop: &Stop,
+    ) -> Result<Self, Failure> {
+        let changed = [Arc::new(Notify::new()), Arc::new(Notify::new())];
+        let own = watch::Sender::new(BTreeSet::new());
+        let home = deployment.config.sites.get(at).map(|site| site.cluster.clone()).unwrap_or_default();
+        let receiver = own.subscribe();
+        for (name, log) in &deployment.clusters {
+            let label = format!("cluster {name}");
+            let watch = Watch {
+                config: Arc::clone(&deployment.config),
+                cluster: name.clone(),
+                log: Arc::clone(log),
+                at: at.clone(),
+                own: own.clone(),
+                is_home: *name == home,
+                changed: changed.clone(),
+                reported: if *name == home { readiness.needs(&label) } else { readiness.shows(&label) },
+            };
+            let until = stop.rest.clone();
+            tasks.add("buckets", async move {
+                tokio::select! {
+                    biased;
+                    () = until.cancelled() => {}
+                    () = watch.run() => {}
+                }
+                Ok(())
+            });
+        }
+        Ok(Self { own: receiver, changed })
+    }
+}
+
+struct Watch {
+    config: Arc<Config>,
+    cluster: String,
+    log: Arc<dyn Log>,
+    at: SiteName,
+    own: watch::Sender<BTreeSet<BucketName>>,
+    is_home: bool,
+    changed: [Arc<Notify>; 2],
+    reported: Reported,
+}
+
+impl Watch {
+    async fn run(self) {
+        let mut every = interval(EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut before = BTreeSet::new();
+        loop {
+            every.tick().await;
+            match self.log.topics().await {
+                Ok(topics) => {
+                    self.reported.ready("reachable");
+                    let sites = self.config.sites.iter().filter(|(_, site)| site.cluster == self.cluster);
+                    let enabled: BTreeSet<(SiteName, BucketName)> = sites
+                        .flat_map(|(site, _)| {
+                            let buckets =
+                                topics.keys().filter_map(|topic| wanted::bucket_of(&self.config, site, topic));
+                            buckets.map(|bucket| (site.clone(), bucket)).collect::<Vec<_>>()
+                        })
+                        .collect();
+                    if enabled != before {
+                        self.tell(&enabled);
+                        before = enabled;
+                    }
+                }
+                Err(error) => self.reported.not_ready(error.to_string()),
+            }
+        }
+    }
+
+    fn tell(&self, enabled: &BTreeSet<(SiteName, BucketName)>) {
+        if self.is_home {
+            let mine = enabled.iter().filter(|(site, _)| *site == self.at).map(|(_, bucket)| bucket);
+            let carried = mine.filter(|bucket| self.config.links_from(&self.at).any(|link| link.carries(bucket)));
+            let buckets: BTreeSet<_> = carried.cloned().collect();
+            tracing::info!(site = %self.at, buckets = buckets.len(), "enabled buckets");
+            self.own.send_if_modified(|own| {
+                let changed = *own != buckets;
+                *own = buckets;
+                changed
+            });
+        }
+        // A permit is kept where nobody waits yet, so no change is missed.
+        self.changed.iter().for_each(|changed| changed.notify_one());
+    }
+}

@@ -1,0 +1,164 @@
+//! What waits in Kafka, computed from offsets: what a group has committed against where the topic ends. No counter of
+//! ours is in it, so a restart changes nothing.
+//!
+//! Nothing is polled: a scrape asks, and what was asked within the last moments is told again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Gauge;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+use twinlog_log::clock::Clock;
+use twinlog_log::{Log, LogError, TopicName, TopicPartition};
+
+use super::meters::Metrics;
+use super::names;
+
+/// Within so long an answer is told again instead of asking anew.
+const FRESH: Duration = Duration::from_secs(1);
+/// A scrape waits no longer; what is not known by then is told the next time.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Questions to a cluster at a time.
+const ASKING_AT_ONCE: usize = 16;
+
+/// Topics of which one group is to be followed, and how they are shown.
+pub struct Follows {
+    /// The cluster.
+    pub log: Arc<dyn Log>,
+    /// The group whose commits say what is done.
+    pub group: String,
+    /// The labels under which a topic is shown; `None` for topics that are not followed.
+    pub labels: Arc<dyn Fn(&TopicName) -> Option<Vec<KeyValue>> + Send + Sync>,
+    /// How many records wait.
+    pub records: Gauge<f64>,
+    /// How old the oldest is.
+    pub oldest: Gauge<f64>,
+}
+
+impl Follows {
+    /// Change events of links into a site.
+    pub fn events(
+        metrics: &Metrics,
+        log: Arc<dyn Log>,
+        group: String,
+        labels: Arc<dyn Fn(&TopicName) -> Option<Vec<KeyValue>> + Send + Sync>,
+    ) -> Self {
+        let (records, oldest) = (metrics.gauge(names::BACKLOG_EVENTS), metrics.gauge(names::BACKLOG_OLDEST_SECONDS));
+        Self { log, group, labels, records, oldest }
+    }
+
+    /// A site's notices.
+    pub fn notices(metrics: &Metrics, log: Arc<dyn Log>, group: String, site: &str, topic: TopicName) -> Self {
+        let (records, oldest) = (metrics.gauge(names::NOTICES_BACKLOG), metrics.gauge(names::NOTICES_OLDEST_SECONDS));
+        let site = KeyValue::new(names::SITE, site.to_owned());
+        Self { log, group, labels: Arc::new(move |name| (*name == topic).then(|| vec![site.clone()])), records, oldest }
+    }
+}
+
+/// The backlog of a process.
+pub struct Backlog {
+    follows: Vec<Follows>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    asked: Option<Instant>,
+    /// The time of the record at a committed offset, so that one that stands still is read once.
+    times: BTreeMap<(usize, TopicPartition), (i64, i64)>,
+}
+
+/// What waits in one partition.
+struct Waiting {
+    partition: TopicPartition,
+    from: i64,
+    records: i64,
+}
+
+impl Backlog {
+    /// A backlog of these topics.
+    pub fn new(follows: Vec<Follows>, clock: Arc<dyn Clock>) -> Self {
+        Self { follows, clock, state: Mutex::default() }
+    }
+
+    /// Brings the gauges up to date, as far as the clusters answer in time.
+    pub async fn refresh(&self) {
+        let mut state = self.state.lock().await;
+        if state.asked.is_some_and(|asked| asked.elapsed() < FRESH) {
+            return;
+        }
+        state.asked = Some(Instant::now());
+        let all = async {
+            for (number, follows) in self.follows.iter().enumerate() {
+                if let Err(error) = self.one(number, follows, &mut state.times).await {
+                    tracing::warn!(group = %follows.group, %error, "backlog not known");
+                }
+            }
+        };
+        if timeout(PATIENCE, all).await.is_err() {
+            tracing::warn!("backlog not known: the cluster does not answer in time");
+        }
+    }
+
+    async fn one(
+        &self,
+        number: usize,
+        follows: &Follows,
+        times: &mut BTreeMap<(usize, TopicPartition), (i64, i64)>,
+    ) -> Result<(), LogError> {
+        let topics = follows.log.topics().await?;
+        for (topic, info) in topics {
+            let Some(labels) = (follows.labels)(&topic) else { continue };
+            let partitions: Vec<_> =
+                (0..info.partitions).map(|partition| TopicPartition { topic: topic.clone(), partition }).collect();
+            let waiting = waiting(follows, partitions).await?;
+            let records: i64 = waiting.iter().map(|waiting| waiting.records).sum();
+            let mut oldest_ms = None;
+            for waiting in waiting.into_iter().filter(|waiting| waiting.records > 0) {
+                let known = times.get(&(number, waiting.partition.clone())).copied();
+                let time = match known.filter(|(offset, _)| *offset == waiting.from) {
+                    Some((_, time)) => Some(time),
+                    None => time_of(follows, &waiting).await?,
+                };
+                if let Some(time) = time {
+                    times.insert((number, waiting.partition), (waiting.from, time));
+                    oldest_ms = Some(oldest_ms.map_or(time, |oldest: i64| oldest.min(time)));
+                }
+            }
+            let age_ms = oldest_ms.map_or(0, |oldest| (self.clock.now_ms() - oldest).max(0));
+            follows.records.record(whole(records), &labels);
+            follows.oldest.record(whole(age_ms) / 1_000.0, &labels);
+        }
+        Ok(())
+    }
+}
+
+async fn waiting(follows: &Follows, partitions: Vec<TopicPartition>) -> Result<Vec<Waiting>, LogError> {
+    let committed = follows.log.committed(&follows.group, &partitions).await?;
+    let asked = stream::iter(partitions).map(|partition| {
+        let committed = committed.get(&partition).map(|committed| committed.offset);
+        async move {
+            let ends = follows.log.watermarks(&partition).await?;
+            let from = committed.unwrap_or(ends.first).max(ends.first);
+            Ok(Waiting { partition, from, records: (ends.next - from).max(0) })
+        }
+    });
+    asked.buffer_unordered(ASKING_AT_ONCE).collect::<Vec<_>>().await.into_iter().collect()
+}
+
+/// The time of the first record that waits: read, since offsets do not tell it.
+async fn time_of(follows: &Follows, waiting: &Waiting) -> Result<Option<i64>, LogError> {
+    let reader = follows.log.reader(&format!("{}.age", follows.group)).await?;
+    let mut records = reader.assign(&waiting.partition, waiting.from).await?;
+    Ok(records.next().await?.timestamp_ms)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge: 2^53 records or milliseconds are beyond anything")]
+fn whole(number: i64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,118 @@
+//! The consumer's observer, as metrics.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Gauge, Histogram};
+use twinlog_consumer::observe::{Observer, Outcome, Stream};
+use twinlog_schemas::SiteName;
+
+use super::meters::Metrics;
+use super::names;
+
+/// Counts what the consumers that write into a site do.
+pub struct ConsumerMetrics {
+    site: KeyValue,
+    events: Counter<u64>,
+    facts: Counter<u64>,
+    rules: Counter<u64>,
+    lag: Histogram<f64>,
+    bytes: Counter<u64>,
+    writes: Counter<u64>,
+    retries: Counter<u64>,
+    dead: Counter<u64>,
+    hold: Gauge<f64>,
+    doubts: Counter<u64>,
+    lost: Counter<u64>,
+    /// The reason under which a link's bucket is shown as held, so that its release clears that series.
+    held: Mutex<BTreeMap<(String, String), String>>,
+}
+
+impl ConsumerMetrics {
+    /// Metrics of the consumers that write into `site`.
+    pub fn new(metrics: &Metrics, site: &SiteName) -> Self {
+        Self {
+            site: KeyValue::new(names::SITE, site.to_string()),
+            events: metrics.counter(names::EVENTS_DONE),
+            facts: metrics.counter(names::FACTS_DONE),
+            rules: metrics.counter(names::RULES),
+            lag: metrics.seconds(names::REPLICATION_LAG_SECONDS),
+            bytes: metrics.counter(names::REPLICATED_BYTES),
+            writes: metrics.counter(names::REPLICA_WRITES),
+            retries: metrics.counter(names::RETRIES),
+            dead: metrics.counter(names::DEAD_LETTERS),
+            hold: metrics.gauge(names::HOLD),
+            doubts: metrics.counter(names::DOUBTS),
+            lost: metrics.counter(names::RECORDS_LOST),
+            held: Mutex::default(),
+        }
+    }
+}
+
+fn link(stream: Stream<'_>) -> String {
+    format!("{}>{}", stream.source, stream.target)
+}
+
+fn by_bucket(stream: Stream<'_>) -> [KeyValue; 2] {
+    [KeyValue::new(names::LINK, link(stream)), KeyValue::new(names::BUCKET, stream.bucket.to_string())]
+}
+
+fn by_bucket_and(stream: Stream<'_>, label: &'static str, value: &str) -> [KeyValue; 3] {
+    let [link, bucket] = by_bucket(stream);
+    [link, bucket, KeyValue::new(label, value.to_owned())]
+}
+
+impl Observer for ConsumerMetrics {
+    fn event_done(&self, stream: Stream<'_>, outcome: Outcome, rule: &'static str) {
+        self.events.add(1, &by_bucket_and(stream, names::OUTCOME, outcome.name()));
+        self.rules.add(1, &[KeyValue::new(names::LINK, link(stream)), KeyValue::new(names::RULE, rule)]);
+    }
+
+    fn fact_done(&self, stream: Stream<'_>, outcome: Outcome) {
+        self.facts.add(1, &by_bucket_and(stream, names::OUTCOME, outcome.name()));
+    }
+
+    fn replicated(&self, stream: Stream<'_>, lag_seconds: f64, bytes: u64) {
+        // A source's clock that is ahead would make the lag negative.
+        self.lag.record(lag_seconds.max(0.0), &by_bucket(stream));
+        self.bytes.add(bytes, &by_bucket(stream));
+    }
+
+    fn replica_write(&self, stream: Stream<'_>, what: &'static str) {
+        self.writes.add(1, &by_bucket_and(stream, names::KIND, what));
+    }
+
+    fn retried(&self, stream: Stream<'_>, reason: &str) {
+        self.retries.add(1, &by_bucket_and(stream, names::REASON, reason));
+    }
+
+    fn dead_letter(&self, stream: Stream<'_>, reason: &str) {
+        self.dead.add(1, &by_bucket_and(stream, names::REASON, reason));
+    }
+
+    fn held(&self, stream: Stream<'_>, reason: Option<&str>) {
+        let direction = (link(stream), stream.bucket.to_string());
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match reason {
+            Some(reason) => held.insert(direction, reason.to_owned()),
+            None => held.remove(&direction),
+        };
+        drop(held);
+        if let Some(before) = before {
+            self.hold.record(0.0, &by_bucket_and(stream, names::REASON, &before));
+        }
+        if let Some(reason) = reason {
+            self.hold.record(1.0, &by_bucket_and(stream, names::REASON, reason));
+        }
+    }
+
+    fn doubted(&self, stream: Stream<'_>) {
+        self.doubts.add(1, &by_bucket(stream));
+    }
+
+    fn gap(&self, topic: &str, records: i64) {
+        let labels = [self.site.clone(), KeyValue::new(names::TOPIC, topic.to_owned())];
+        self.lost.add(u64::try_from(records).unwrap_or(0), &labels);
+    }
+}

@@ -1,0 +1,108 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use twinlog_consumer::observe::{Observer as _, Outcome, Stream};
+use twinlog_log::clock::SystemClock;
+use twinlog_log::{Cleanup, Committed, Headers, Log, MemoryLog, Record, TopicName, TopicPartition, TopicSpec};
+use twinlog_schemas::{BucketName, SiteName};
+
+use super::*;
+
+fn site(name: &str) -> SiteName {
+    SiteName::new(name).unwrap()
+}
+
+#[test]
+fn names_are_exported_as_they_are_written_down() {
+    let metrics = Metrics::start().unwrap();
+    let consumer = ConsumerMetrics::new(&metrics, &site("west"));
+    let (source, target, bucket) = (site("east"), site("west"), BucketName::new("photos").unwrap());
+    let stream = Stream { source: &source, target: &target, bucket: &bucket };
+    consumer.event_done(stream, Outcome::Applied, "birth");
+    consumer.replicated(stream, 0.02, 4_096);
+    consumer.held(stream, Some("target-versioning-off"));
+    consumer.held(stream, None);
+    let text = metrics.render().unwrap();
+    for line in [
+        "twinlog_events_done_total{bucket=\"photos\",link=\"east>west\",outcome=\"applied\"} 1",
+        "twinlog_replication_lag_seconds_bucket{bucket=\"photos\",link=\"east>west\",le=\"0.025\"} 1",
+        "twinlog_replicated_bytes_total{bucket=\"photos\",link=\"east>west\"} 4096",
+        "twinlog_hold{bucket=\"photos\",link=\"east>west\",reason=\"target-versioning-off\"} 0",
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+    assert!(text.contains("twinlog_build_info{"), "{text}");
+}
+
+#[test]
+fn many_buckets_stay_apart() {
+    let metrics = Metrics::start().unwrap();
+    let consumer = ConsumerMetrics::new(&metrics, &site("west"));
+    let (source, target) = (site("east"), site("west"));
+    for number in 0..5_000 {
+        let bucket = BucketName::new(format!("bucket-{number}")).unwrap();
+        consumer.doubted(Stream { source: &source, target: &target, bucket: &bucket });
+    }
+    let text = metrics.render().unwrap();
+    assert_eq!(text.lines().filter(|line| line.starts_with("twinlog_doubts_total{bucket")).count(), 5_000);
+    assert!(!text.contains("otel_metric_overflow"));
+}
+
+#[test]
+fn ready_only_when_everything_needed_is() {
+    let readiness = Readiness::new(&Metrics::start().unwrap());
+    assert!(!readiness.report().0, "nothing has reported");
+    let (cluster, door) = (readiness.needs("cluster main"), readiness.shows("listen stream"));
+    assert_eq!(readiness.report(), (false, "WAIT cluster main: not yet\nwarn listen stream: not yet\n".to_owned()));
+    cluster.ready("reachable");
+    assert_eq!(readiness.report(), (true, "ok   cluster main: reachable\nwarn listen stream: not yet\n".to_owned()));
+    door.ready("connected");
+    cluster.not_ready("gone");
+    assert!(!readiness.report().0);
+    cluster.ready("back");
+    let once = readiness.needs_once("fast door");
+    assert!(!readiness.report().0);
+    once.ready("connected");
+    once.not_ready("gone for now");
+    assert!(readiness.report().0, "once it was there, its absence takes nothing out of service");
+}
+
+#[tokio::test]
+async fn the_backlog_is_what_offsets_say() {
+    let log = Arc::new(MemoryLog::new());
+    let topic = TopicName::new("twinlog.notices.east").unwrap();
+    let spec = TopicSpec {
+        name: topic.clone(),
+        partitions: 2,
+        replication_factor: 1,
+        min_insync_replicas: 1,
+        cleanup: Cleanup::Delete,
+        retention_ms: -1,
+        retention_bytes: -1,
+        max_message_bytes: 1_048_576,
+    };
+    log.create_topic(&spec).await.unwrap();
+    for _ in 0..5 {
+        let record = Record {
+            topic: topic.clone(),
+            partition: 1,
+            key: None,
+            value: None,
+            headers: Headers::default(),
+            timestamp_ms: 1_000,
+        };
+        log.append(record).await.unwrap();
+    }
+    let partition = TopicPartition { topic: topic.clone(), partition: 1 };
+    let reader = log.reader("g").await.unwrap();
+    reader.commit(&partition, &Committed { offset: 2, metadata: String::new() }).await.unwrap();
+    let metrics = Metrics::start().unwrap();
+    let follows = Follows::notices(&metrics, log, "g".to_owned(), "east", topic);
+    Backlog::new(vec![follows], Arc::new(SystemClock)).refresh().await;
+    let text = metrics.render().unwrap();
+    assert!(text.contains("twinlog_notices_backlog{site=\"east\"} 3"), "{text}");
+    let oldest = text.lines().find(|line| line.starts_with("twinlog_notices_oldest_seconds{")).unwrap();
+    let seconds: f64 = oldest.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(seconds > 1e9, "the record is of 1970: {oldest}");
+}

@@ -1,0 +1,178 @@
+//! Executing a plan's actions at the target, each with its receipt.
+
+use twinlog_log::lane::Slot;
+use twinlog_schemas::{Encryption, Receipt, RetentionWritten, Wrote};
+use twinlog_site::{Precondition, Reading, SiteError, SiteErrorKind, Written};
+
+use super::Apply;
+use super::settle::Job;
+use crate::plan::{Action, Attributes};
+use crate::transfer::{Transfer, Trouble, replica};
+
+/// What an action left behind, for the receipt.
+struct Left {
+    wrote: Wrote,
+    attributes: Receipted,
+}
+
+#[derive(Default)]
+struct Receipted {
+    tags: Option<twinlog_schemas::Tags>,
+    retention: Option<RetentionWritten>,
+    legal_hold: Option<bool>,
+}
+
+impl Apply {
+    /// Executes actions in order and stops at the first that fails; each is idempotent with a read before it.
+    pub(super) async fn act(
+        &self,
+        slot: &mut Slot,
+        job: &Job<'_>,
+        actions: Vec<Action>,
+        target_encrypts: bool,
+    ) -> Result<(), Trouble> {
+        for action in actions {
+            let what = label(&action);
+            let left = self.execute(job, action, target_encrypts).await?;
+            self.parts.observer.replica_write(self.stream(job), what);
+            self.receipt(slot, job, left).await;
+        }
+        Ok(())
+    }
+
+    async fn execute(&self, job: &Job<'_>, action: Action, target_encrypts: bool) -> Result<Left, Trouble> {
+        let (here, version) = (&self.parts.here, &job.version);
+        let left = |wrote, attributes| Ok(Left { wrote, attributes });
+        match action {
+            Action::Put(precondition, attributes) => {
+                self.put(job, &precondition, &attributes, target_encrypts).await?;
+                let retention = Some(RetentionWritten { value: attributes.retention });
+                let (tags, legal_hold) = (Some(attributes.tags), Some(attributes.legal_hold));
+                left(Wrote::Object, Receipted { tags, retention, legal_hold })
+            }
+            Action::PutMarker => {
+                self.put_marker(job).await?;
+                left(Wrote::DeleteMarker, Receipted::default())
+            }
+            Action::Remove { bypass_governance, if_match } => {
+                let removed = here.remove_version(version, bypass_governance, if_match.as_deref()).await;
+                removed.map_err(Trouble::target)?;
+                left(Wrote::Removal, Receipted::default())
+            }
+            Action::SetTags(tags) => {
+                here.put_tags(version, &tags).await.map_err(Trouble::target)?;
+                left(Wrote::Attributes, Receipted { tags: Some(tags), ..Receipted::default() })
+            }
+            Action::SetRetention(value) => {
+                here.put_retention(version, value).await.map_err(Trouble::target)?;
+                let retention = Some(RetentionWritten { value });
+                left(Wrote::Attributes, Receipted { retention, ..Receipted::default() })
+            }
+            Action::SetLegalHold(on) => {
+                here.put_legal_hold(version, on).await.map_err(Trouble::target)?;
+                left(Wrote::Attributes, Receipted { legal_hold: Some(on), ..Receipted::default() })
+            }
+        }
+    }
+
+    async fn put(
+        &self,
+        job: &Job<'_>,
+        precondition: &Precondition,
+        attributes: &Attributes,
+        target_encrypts: bool,
+    ) -> Result<(), Trouble> {
+        // Only events of an object that came by a link plan a put.
+        let Some((event, link)) = job.event.zip(job.link) else { return Ok(()) };
+        let Some(object) = &event.object else { return Ok(()) };
+        let transfer = Transfer {
+            source: link.source.as_ref(),
+            target: self.parts.here.as_ref(),
+            budget: &self.budget,
+            replica: replica(event, object, attributes, target_encrypts),
+            object,
+        };
+        let written = transfer.run(precondition).await?;
+        let etag = (object.encryption == Encryption::None).then_some(object.etag.as_str());
+        self.verify(job, etag, &written)
+    }
+
+    /// The answer must name the version, and the ETag unless encryption changes it.
+    fn verify(&self, job: &Job<'_>, etag: Option<&str>, written: &Written) -> Result<(), Trouble> {
+        let other_id = written.version_id.as_ref().filter(|id| **id != job.version.version_id);
+        let other_etag = written.etag.as_deref().zip(etag).filter(|(written, etag)| written != etag);
+        let message = match (other_id, other_etag) {
+            (Some(id), _) => format!("the store wrote version {id} instead"),
+            (None, Some((other, etag))) => format!("the store's ETag is {other}, the source's {etag}"),
+            (None, None) => return Ok(()),
+        };
+        Err(self.refused(job, "PutObject", SiteErrorKind::Digest, message))
+    }
+
+    /// Creates a marker and looks at it: the request sent twice removes it again.
+    async fn put_marker(&self, job: &Job<'_>) -> Result<(), Trouble> {
+        let modified_at_ns = match (job.event, job.version.version_id.is_null()) {
+            (Some(event), false) => event.modified_at_ns,
+            _ => self.null_time(job),
+        };
+        self.parts.here.put_marker(&job.version, modified_at_ns).await.map_err(Trouble::target)?;
+        match self.parts.here.look(&job.version).await.map_err(Trouble::target)? {
+            Reading::Marker { .. } => Ok(()),
+            _ => {
+                let message = "the marker is not there after it was created".to_owned();
+                Err(self.refused(job, "DeleteObject", SiteErrorKind::Malformed, message))
+            }
+        }
+    }
+
+    /// The time of the null version's deciding register.
+    fn null_time(&self, job: &Job<'_>) -> i64 {
+        let mut state = self.parts.index.version(&job.version).unwrap_or_default();
+        if let Some(event) = job.event {
+            super::attributes::join(&mut state, event);
+        }
+        state.null().map_or_else(|| self.parts.clock.now_ns(), |register| register.at_ns)
+    }
+
+    fn refused(&self, job: &Job<'_>, operation: &'static str, kind: SiteErrorKind, message: String) -> Trouble {
+        Trouble::target(SiteError {
+            operation,
+            subject: job.version.to_string(),
+            site: self.parts.here.name().clone(),
+            kind,
+            status: None,
+            code: None,
+            message,
+            outcome_unknown: true,
+        })
+    }
+
+    async fn receipt(&self, slot: &mut Slot, job: &Job<'_>, left: Left) {
+        let Left { wrote, attributes: Receipted { tags, retention, legal_hold } } = left;
+        let receipt = Receipt {
+            event_id: job.id,
+            site: self.parts.here.name().clone(),
+            source: job.source.clone(),
+            bucket: job.version.bucket.clone(),
+            key: job.version.key.clone(),
+            version_id: job.version.version_id.clone(),
+            written_at_ns: self.parts.clock.now_ns(),
+            wrote,
+            tags,
+            retention,
+            legal_hold,
+        };
+        self.received(slot, receipt).await;
+    }
+}
+
+const fn label(action: &Action) -> &'static str {
+    match action {
+        Action::Put(..) => "object",
+        Action::PutMarker => "delete-marker",
+        Action::Remove { .. } => "removal",
+        Action::SetTags(_) => "tags",
+        Action::SetRetention(_) => "retention",
+        Action::SetLegalHold(_) => "legal-hold",
+    }
+}

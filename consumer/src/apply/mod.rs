@@ -1,0 +1,131 @@
+//! Applying: change events and facts of a lane are planned and executed at the target, one key at a time.
+//!
+//! Owns nothing durable but what it writes: replica writes at the target, receipts, dead letters and doubt notices. A
+//! record is done when the target is as the index says, or when it is a dead letter; everything else keeps trying.
+
+mod act;
+mod attributes;
+mod doubt;
+mod guards;
+mod outbox;
+mod planned;
+mod record;
+mod settle;
+
+#[cfg(test)]
+pub(crate) use attributes::join as join_for_tests;
+pub use doubt::Doubts;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use twinlog_index::Index;
+use twinlog_log::backoff::Backoff;
+use twinlog_log::clock::{Clock, Ids};
+use twinlog_log::{Log, TopicName, Topics};
+use twinlog_schemas::SiteName;
+use twinlog_schemas::codec::Codec;
+use twinlog_site::Site;
+use twinlog_tail::Tail;
+
+use crate::hold::Holds;
+use crate::link::Link;
+use crate::observe::Observer;
+use crate::transfer::Budget;
+
+/// How the consumer behaves.
+#[derive(Debug, Clone)]
+pub struct ApplyConfig {
+    /// How long the sure door may take: how long an unexplained value is waited for before its site is asked.
+    pub sure_door_delay: Duration,
+    /// How long an answer to a doubt is waited for before it is asked again.
+    pub answer_within: Duration,
+    /// How waits between tries grow.
+    pub backoff: Backoff,
+    /// How often both ends' set-up is looked at.
+    pub guard_every: Duration,
+    /// How often a held bucket is probed.
+    pub probe_every: Duration,
+    /// How often a body that arrives broken is tried before it is a dead letter.
+    pub digest_tries: u32,
+    /// Bytes buffered by all transfers at a time.
+    pub buffer_bytes: u64,
+    /// How long bringing the index to the end of the facts may take before lanes begin without an unreachable cluster.
+    pub catch_up: Duration,
+}
+
+impl Default for ApplyConfig {
+    fn default() -> Self {
+        Self {
+            sure_door_delay: Duration::from_secs(8),
+            answer_within: Duration::from_secs(60),
+            backoff: Backoff::PATIENT,
+            guard_every: Duration::from_secs(30),
+            probe_every: Duration::from_secs(5),
+            digest_tries: 5,
+            buffer_bytes: 64 << 20,
+            catch_up: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the consumer is made of.
+pub struct Parts {
+    /// The target.
+    pub here: Arc<dyn Site>,
+    /// The target's own cluster.
+    pub home: Arc<dyn Log>,
+    /// Topic names.
+    pub topics: Topics,
+    /// The links into the target, by source.
+    pub links: Vec<Link>,
+    /// The index of this process.
+    pub index: Arc<dyn Index>,
+    /// The tail that keeps it up to date; it tells `doubts` every fact.
+    pub tail: Arc<Tail>,
+    /// Doubts under way.
+    pub doubts: Arc<Doubts>,
+    /// The codec.
+    pub codec: Arc<Codec>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and jitter.
+    pub ids: Ids,
+    /// Who counts.
+    pub observer: Arc<dyn Observer>,
+    /// Holds, shared with whoever shows or releases them.
+    pub holds: Arc<Holds>,
+    /// Settings.
+    pub config: ApplyConfig,
+}
+
+/// The handler of the consumer's lanes.
+pub struct Apply {
+    parts: Parts,
+    links: BTreeMap<SiteName, Link>,
+    facts_topics: BTreeMap<TopicName, SiteName>,
+    planned: planned::Planned,
+    guards: guards::Guards,
+    budget: Budget,
+    outbox: outbox::Outbox,
+}
+
+impl Apply {
+    /// Puts the consumer together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let links: BTreeMap<_, _> = parts.links.iter().map(|link| (link.source_name().clone(), link.clone())).collect();
+        let sites = links.keys().chain(std::iter::once(parts.here.name()));
+        let facts_topics = sites.map(|site| (parts.topics.facts(site), site.clone())).collect();
+        Self {
+            planned: planned::Planned::new(65_536),
+            guards: guards::Guards::new(parts.config.guard_every),
+            budget: Budget::new(parts.config.buffer_bytes),
+            outbox: outbox::Outbox::new(Arc::clone(&parts.home), parts.config.backoff, parts.ids.clone()),
+            links,
+            facts_topics,
+            parts,
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What the consumer writes to the log: receipts, dead letters and notices. A write keeps trying for as long as it
+//! takes, because the record that caused it is done only when it stands.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use twinlog_index::{Merge, VersionState};
+use twinlog_log::backoff::Backoff;
+use twinlog_log::clock::Ids;
+use twinlog_log::lane::Slot;
+use twinlog_log::partition::{partition_of, record_key};
+use twinlog_log::{Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName};
+use twinlog_schemas::{BucketName, EventId, ExamineCause, Fact, ObjectKey, OwnNotice, Receipt, SiteName, VersionRef};
+
+use super::Apply;
+use super::settle::Job;
+use crate::dead::{Death, letter};
+use crate::observe::Stream;
+
+/// Appends to the target's own cluster.
+pub(super) struct Outbox {
+    home: Arc<dyn Log>,
+    /// Partition counts as last looked up; forgotten when an append fails.
+    partitions: Mutex<BTreeMap<TopicName, i32>>,
+    backoff: Backoff,
+    ids: Ids,
+}
+
+impl Outbox {
+    pub(super) fn new(home: Arc<dyn Log>, backoff: Backoff, ids: Ids) -> Self {
+        Self { home, partitions: Mutex::default(), backoff, ids }
+    }
+
+    /// Appends to the partition of a key, to the given cluster or the target's own.
+    async fn append(
+        &self,
+        slot: &mut Slot,
+        to: Option<&Arc<dyn Log>>,
+        make: impl Fn(i32) -> Record,
+        topic: &TopicName,
+    ) {
+        let log = to.unwrap_or(&self.home);
+        let mut waits = self.backoff.delays(self.ids.seed());
+        loop {
+            match self.try_append(log, &make, topic).await {
+                Ok(()) => return,
+                Err(error) => {
+                    self.known().remove(topic);
+                    tracing::warn!(%topic, %error, "append failed; trying again");
+                    slot.idle(waits.wait()).await;
+                }
+            }
+        }
+    }
+
+    async fn try_append(
+        &self,
+        log: &Arc<dyn Log>,
+        make: &impl Fn(i32) -> Record,
+        topic: &TopicName,
+    ) -> Result<(), LogError> {
+        let known = self.known().get(topic).copied();
+        let partitions = match known {
+            Some(partitions) => partitions,
+            None => {
+                let info = log.topic(topic).await?.ok_or_else(|| LogError {
+                    operation: "append to",
+                    subject: topic.to_string(),
+                    kind: LogErrorKind::UnknownTopic,
+                    message: "the topic does not exist: create it with twinlog bucket enable".to_owned(),
+                })?;
+                self.known().insert(topic.clone(), info.partitions);
+                info.partitions
+            }
+        };
+        log.append(make(partitions)).await.map(|_| ())
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<TopicName, i32>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Apply {
+    /// Writes a receipt to the log and into the index.
+    pub(super) async fn received(&self, slot: &mut Slot, receipt: Receipt) {
+        let topic = self.parts.topics.receipts(self.parts.here.name());
+        let at = Address::of(&receipt.bucket, &receipt.key);
+        let timestamp_ms = receipt.written_at_ns / 1_000_000;
+        match self.parts.codec.encode_receipt(&receipt) {
+            Ok(value) => {
+                let value = Bytes::from(value);
+                let make = |partitions| at.record(&topic, partitions, value.clone(), timestamp_ms);
+                self.outbox.append(slot, None, make, &topic).await;
+            }
+            Err(error) => tracing::error!(%error, "a receipt could not be encoded; the write itself stands"),
+        }
+        self.index(slot, &[Merge::Receipt(receipt)]).await;
+    }
+
+    /// Merges a fact into the index.
+    pub(super) async fn merged(&self, slot: &mut Slot, fact: &Fact) {
+        self.index(slot, &[Merge::Fact(fact.clone())]).await;
+    }
+
+    async fn index(&self, slot: &mut Slot, entries: &[Merge]) {
+        let mut waits = self.parts.config.backoff.delays(self.parts.ids.seed());
+        while let Err(error) = self.parts.index.merge(entries, None) {
+            tracing::error!(%error, "the index could not be written: look at the state directory's disk");
+            slot.idle(waits.wait()).await;
+        }
+    }
+
+    /// What the index says of a version.
+    pub(super) async fn version(&self, slot: &mut Slot, version: &VersionRef) -> VersionState {
+        let mut waits = self.parts.config.backoff.delays(self.parts.ids.seed());
+        loop {
+            match self.parts.index.version(version) {
+                Ok(state) => return state,
+                Err(error) => {
+                    tracing::error!(%error, "the index could not be read: look at the state directory's disk");
+                    slot.idle(waits.wait()).await;
+                }
+            }
+        }
+    }
+
+    /// Writes the dead letter of a record.
+    pub(super) async fn bury(
+        &self,
+        slot: &mut Slot,
+        record: &Fetched,
+        reason: &str,
+        message: &str,
+        of: Option<(&SiteName, &BucketName)>,
+    ) {
+        let here = self.parts.here.name();
+        let topic = self.parts.topics.dead(here);
+        let at = &record.position;
+        tracing::error!(partition = %at.partition, offset = at.offset, reason, "dead letter");
+        let death = Death {
+            reason,
+            message,
+            source: of.map(|(source, _)| source.as_str()),
+            bucket: of.map(|(_, bucket)| bucket.as_str()),
+            at_ms: self.parts.clock.now_ms(),
+        };
+        self.outbox.append(slot, None, |partitions| letter(topic.clone(), partitions, record, &death), &topic).await;
+        if let Some((source, bucket)) = of {
+            self.parts.observer.dead_letter(Stream { source, target: here, bucket }, reason);
+        }
+    }
+
+    /// The barrier: waits for the sure door, asks the target's own site, and waits for the answer in the index.
+    pub(super) async fn ask_here(&self, slot: &mut Slot, job: &Job<'_>) {
+        slot.idle(tokio::time::sleep(self.parts.config.sure_door_delay)).await;
+        let here = self.parts.here.name();
+        loop {
+            let id = self.parts.ids.event_id();
+            let answered = self.parts.doubts.expect(id);
+            self.notice(slot, None, here, id, &job.version).await;
+            if slot.idle(tokio::time::timeout(self.parts.config.answer_within, answered)).await.is_ok() {
+                return;
+            }
+            tracing::warn!(site = %here, "no answer to a doubt: is this site's producer running? asking again");
+        }
+    }
+
+    /// Asks every site that may have a null version's object to say so afresh; their events create it here.
+    pub(super) async fn ask_others(&self, slot: &mut Slot, job: &Job<'_>, index: &VersionState) {
+        let Some(register) = index.null() else { return };
+        for link in self.links.values() {
+            if register.site == *link.source_name() || register.site == *self.parts.here.name() {
+                let id = self.parts.ids.event_id();
+                self.notice(slot, Some(&link.log), link.source_name(), id, &job.version).await;
+            }
+        }
+    }
+
+    async fn notice(
+        &self,
+        slot: &mut Slot,
+        to: Option<&Arc<dyn Log>>,
+        site: &SiteName,
+        id: EventId,
+        version: &VersionRef,
+    ) {
+        let topic = self.parts.topics.notices(site);
+        let notice = OwnNotice {
+            id,
+            cause: ExamineCause::Doubt,
+            bucket: version.bucket.clone(),
+            key: version.key.clone(),
+            version_id: Some(version.version_id.clone()),
+            may_create: false,
+            asked_by: self.parts.here.name().clone(),
+            asked_at_us: self.parts.clock.now_us(),
+        };
+        match notice.to_json() {
+            Ok(json) => {
+                let (at, json) = (Address::of(&version.bucket, &version.key), Bytes::from(json));
+                let now_ms = self.parts.clock.now_ms();
+                let make = |partitions| at.record(&topic, partitions, json.clone(), now_ms);
+                self.outbox.append(slot, to, make, &topic).await;
+            }
+            Err(error) => tracing::error!(%error, "a doubt could not be encoded"),
+        }
+    }
+}
+
+/// An object key's place in every topic.
+struct Address<'a> {
+    bucket: &'a BucketName,
+    key: &'a ObjectKey,
+}
+
+impl<'a> Address<'a> {
+    fn of(bucket: &'a BucketName, key: &'a ObjectKey) -> Self {
+        Self { bucket, key }
+    }
+
+    fn record(&self, topic: &TopicName, partitions: i32, value: Bytes, timestamp_ms: i64) -> Record {
+        Record {
+            topic: topic.clone(),
+            partition: partition_of(self.bucket.as_str(), self.key.as_str(), partitions),
+            key: Some(record_key(self.bucket.as_str(), self.key.as_str())),
+            value: Some(value),
+            headers: Headers::default(),
+            timestamp_ms,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The lane's handler: which record is what, and how each ends.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use twinlog_log::lane::{Handler, Slot};
+use twinlog_log::{Fetched, TopicPartition};
+use twinlog_schemas::codec::DecodeError;
+use twinlog_schemas::{ChangeEvent, Fact, FactBody, VersionKind};
+
+use super::Apply;
+use super::settle::Job;
+use crate::link::Link;
+use crate::observe::{Outcome, Stream};
+
+#[async_trait]
+impl Handler for Apply {
+    fn order_key(&self, record: &Fetched) -> Bytes {
+        let facts = self.facts_topics.contains_key(&record.position.partition.topic);
+        match record.value.as_deref().filter(|_| facts).and_then(|value| self.parts.codec.decode_fact(value).ok()) {
+            Some(fact) => Bytes::from(format!("{}/{}", fact.bucket, fact.key)),
+            None => record.key.clone().unwrap_or_default(),
+        }
+    }
+
+    async fn prepare(&self, lane: i32, clean: bool) {
+        if let Err(error) = self.parts.tail.caught_up(self.parts.config.catch_up).await {
+            tracing::warn!(lane, %error, "beginning without the newest facts of a cluster that cannot be reached");
+        }
+        if !clean {
+            let wait = self.parts.here.write_expiry() + Duration::from_secs(1);
+            tracing::info!(lane, seconds = wait.as_secs(), "waiting out the writes of an owner that ended uncleanly");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn gap(&self, partition: &TopicPartition, from: i64, to: i64) {
+        let records = to.saturating_sub(from).max(0);
+        tracing::error!(%partition, from, to, "records were deleted unread: a sweep is needed");
+        self.parts.observer.gap(partition.topic.as_str(), records);
+    }
+
+    async fn handle(&self, slot: &mut Slot, records: &[Fetched]) {
+        for record in records {
+            let topic = &record.position.partition.topic;
+            if self.facts_topics.contains_key(topic) {
+                self.fact_record(slot, record).await;
+            } else {
+                self.event_record(slot, record).await;
+            }
+        }
+    }
+}
+
+impl Apply {
+    async fn event_record(&self, slot: &mut Slot, record: &Fetched) {
+        let Some(event) = self.decoded(slot, record, |codec, value| codec.decode_change(value)).await else { return };
+        let Some(link) = self.link(&event.site).filter(|link| (link.buckets)(&event.bucket)) else { return };
+        let stream = Stream { source: &event.site, target: self.parts.here.name(), bucket: &event.bucket };
+        let job = Job {
+            record,
+            link: Some(link),
+            source: &event.site,
+            version: event.version(),
+            event: Some(&event),
+            id: event.event_id,
+        };
+        let (outcome, rule) = self.settle(slot, &job).await;
+        self.planned.remember(event.event_id);
+        self.parts.observer.event_done(stream, outcome, rule);
+        if outcome == Outcome::Applied {
+            self.tell_lag(stream, &event);
+        }
+    }
+
+    async fn fact_record(&self, slot: &mut Slot, record: &Fetched) {
+        if record.value.is_none() {
+            return;
+        }
+        let Some(fact) = self.decoded(slot, record, |codec, value| codec.decode_fact(value)).await else { return };
+        let stream = Stream { source: &fact.site, target: self.parts.here.name(), bucket: &fact.bucket };
+        let outcome = self.fact(slot, record, &fact).await;
+        self.parts.observer.fact_done(stream, outcome);
+    }
+
+    /// Merges a fact and plans its version again, unless that has been done with the event it belongs to.
+    async fn fact(&self, slot: &mut Slot, record: &Fetched, fact: &Fact) -> Outcome {
+        self.merged(slot, fact).await;
+        let elsewhere = matches!(fact.body, FactBody::Look) && fact.site != *self.parts.here.name();
+        if elsewhere || matches!(fact.body, FactBody::Answer(_)) {
+            return Outcome::Merged;
+        }
+        if self.planned.contains(&fact.event_id) {
+            return Outcome::Merged;
+        }
+        if !self.links.values().any(|link| (link.buckets)(&fact.bucket)) {
+            return Outcome::Merged;
+        }
+        let link = self.link(&fact.site);
+        let job = Job { record, link, source: &fact.site, version: fact.version(), event: None, id: fact.event_id };
+        self.settle(slot, &job).await.0
+    }
+
+    fn link(&self, source: &twinlog_schemas::SiteName) -> Option<&Link> {
+        self.links.get(source)
+    }
+
+    /// Decodes a record. What is no record of ours becomes a dead letter; what a newer release wrote is waited for.
+    async fn decoded<T>(
+        &self,
+        slot: &mut Slot,
+        record: &Fetched,
+        decode: impl Fn(&twinlog_schemas::codec::Codec, &[u8]) -> Result<T, DecodeError>,
+    ) -> Option<T> {
+        loop {
+            match decode(&self.parts.codec, record.value.as_deref().unwrap_or_default()) {
+                Ok(decoded) => return Some(decoded),
+                Err(error) if error.holds_link() => {
+                    let at = &record.position;
+                    tracing::error!(partition = %at.partition, offset = at.offset, %error, "a newer release wrote this record: upgrade this process");
+                    slot.idle(tokio::time::sleep(self.parts.config.probe_every)).await;
+                }
+                Err(error) => {
+                    self.bury(slot, record, "not-avro", &error.to_string(), None).await;
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn tell_lag(&self, stream: Stream<'_>, event: &ChangeEvent) {
+        let born = event.event_time_us.unwrap_or(event.modified_at_ns / 1_000);
+        let micros = self.parts.clock.now_us().saturating_sub(born).max(0);
+        let bytes = event.object.as_ref().and_then(|object| u64::try_from(object.size).ok()).unwrap_or(0);
+        let bytes = if event.kind == VersionKind::Object { bytes } else { 0 };
+        #[expect(clippy::cast_precision_loss, reason = "a lag in microseconds is far below 2^52")]
+        self.parts.observer.replicated(stream, micros as f64 / 1e6, bytes);
+    }
+}

@@ -1,0 +1,226 @@
+//! Settling one version: plan, act, and again, until the target is as the index says or the record is a dead letter.
+
+use twinlog_index::VersionState;
+use twinlog_log::Fetched;
+use twinlog_log::backoff::Delays;
+use twinlog_log::lane::Slot;
+use twinlog_schemas::{ChangeEvent, EventId, SiteName, VersionRef};
+use twinlog_site::{Reading, SiteErrorKind};
+
+use super::Apply;
+use crate::failure::{Verdict, verdict};
+use crate::hold::Direction;
+use crate::link::Link;
+use crate::observe::{Outcome, Stream};
+use crate::plan::{Plan, Question, Rule, Target, plan};
+use crate::transfer::Trouble;
+
+/// One record to be settled.
+pub(super) struct Job<'a> {
+    /// The record, for a dead letter.
+    pub record: &'a Fetched,
+    /// The link it came by; `None` for a fact of the target's own site.
+    pub link: Option<&'a Link>,
+    /// The site that wrote the record.
+    pub source: &'a SiteName,
+    /// The version concerned.
+    pub version: VersionRef,
+    /// The change event, unless it is a fact.
+    pub event: Option<&'a ChangeEvent>,
+    /// The event that receipts name as their cause.
+    pub id: EventId,
+}
+
+impl Job<'_> {
+    pub(super) fn direction(&self) -> Direction {
+        (self.source.clone(), self.version.bucket.clone())
+    }
+}
+
+/// What the target was last read to hold.
+pub(super) struct Held {
+    pub reading: Reading,
+    /// The listed modification time, looked up for null versions.
+    pub listed_ms: Option<i64>,
+}
+
+/// How a step went on.
+enum Step {
+    Done(Outcome, Rule),
+    Again,
+    Dead(Rule, String),
+}
+
+/// What a job remembers between tries.
+struct Progress {
+    backoff: Delays,
+    held: Option<Held>,
+    /// The next step must read, because what a write did is not known.
+    must_read: bool,
+    broken: u32,
+    replans: u32,
+}
+
+impl Apply {
+    pub(super) fn stream<'a>(&'a self, job: &'a Job<'_>) -> Stream<'a> {
+        Stream { source: job.source, target: self.parts.here.name(), bucket: &job.version.bucket }
+    }
+
+    /// Settles a record; returns how it ended and by which rule.
+    pub(super) async fn settle(&self, slot: &mut Slot, job: &Job<'_>) -> (Outcome, &'static str) {
+        let backoff = self.parts.config.backoff.delays(self.parts.ids.seed());
+        let mut progress = Progress { backoff, held: None, must_read: false, broken: 0, replans: 0 };
+        loop {
+            let target_encrypts = self.guarded(slot, job).await;
+            let ended = match self.step(slot, job, &mut progress, target_encrypts).await {
+                Ok(Step::Done(outcome, rule)) => return (outcome, rule.name()),
+                Ok(Step::Dead(rule, message)) => Some((rule.name(), message)),
+                Ok(Step::Again) => None,
+                Err(trouble) => match self.trouble(slot, job, &mut progress, trouble).await {
+                    Ok(None) => None,
+                    Ok(Some(dead)) => Some(dead),
+                    Err(outcome) => return (outcome, "source-gone"),
+                },
+            };
+            if let Some((reason, message)) = ended {
+                self.bury(slot, job.record, reason, &message, Some((job.source, &job.version.bucket))).await;
+                return (Outcome::Dead, reason);
+            }
+        }
+    }
+
+    async fn step(
+        &self,
+        slot: &mut Slot,
+        job: &Job<'_>,
+        progress: &mut Progress,
+        target_encrypts: bool,
+    ) -> Result<Step, Trouble> {
+        if progress.must_read {
+            progress.held = Some(self.look(job).await?);
+            progress.must_read = false;
+        }
+        let index = self.known(slot, job).await;
+        let target = progress.held.as_ref().map_or(Target::Unread, |held| Target::Read(&held.reading, held.listed_ms));
+        let question = Question {
+            event: job.event,
+            target,
+            index: &index,
+            null: job.version.version_id.is_null(),
+            here: self.parts.here.name(),
+            now_ms: self.parts.clock.now_ms(),
+        };
+        match plan(question) {
+            Plan::Nothing(rule) => Ok(Step::Done(nothing(rule), rule)),
+            Plan::Read(_) => {
+                progress.must_read = true;
+                Ok(Step::Again)
+            }
+            Plan::Act(rule, actions) => {
+                self.act(slot, job, actions, target_encrypts).await?;
+                Ok(Step::Done(Outcome::Applied, rule))
+            }
+            Plan::Doubt(rule) => {
+                tracing::info!(rule = rule.name(), bucket = %job.version.bucket, "asking this site about an unexplained value");
+                self.parts.observer.doubted(self.stream(job));
+                self.ask_here(slot, job).await;
+                progress.must_read = true;
+                Ok(Step::Again)
+            }
+            Plan::Ask(rule) => {
+                self.ask_others(slot, job, &index).await;
+                Ok(Step::Done(Outcome::Superseded, rule))
+            }
+            Plan::Refuse(rule) => Ok(Step::Dead(rule, format!("{}: {}", rule.name(), job.version))),
+            Plan::HoldLink(rule) => {
+                tracing::error!(rule = rule.name(), "a newer release wrote this record: upgrade this process");
+                slot.idle(tokio::time::sleep(self.parts.config.probe_every)).await;
+                Ok(Step::Again)
+            }
+        }
+    }
+
+    /// Decides what a store error means. `Ok(Some(..))` is a dead letter, `Err` an ending that is none.
+    async fn trouble(
+        &self,
+        slot: &mut Slot,
+        job: &Job<'_>,
+        progress: &mut Progress,
+        trouble: Trouble,
+    ) -> Result<Option<(&'static str, String)>, Outcome> {
+        let Trouble { end, error } = trouble;
+        let mut wait = progress.backoff.next_delay();
+        if error.outcome_unknown {
+            // What was sent may act until it expires; only then does reading tell the truth.
+            wait = wait.max(self.parts.here.write_expiry());
+        }
+        progress.must_read |= progress.held.is_some() || error.outcome_unknown;
+        match verdict(end, &error) {
+            Verdict::Retry => {
+                progress.broken += u32::from(error.kind == SiteErrorKind::Digest);
+                if progress.broken >= self.parts.config.digest_tries {
+                    return Ok(Some(("digest", error.to_string())));
+                }
+                tracing::debug!(%error, ?wait, "trying again");
+                self.parts.observer.retried(self.stream(job), reason(error.kind));
+                slot.idle(tokio::time::sleep(wait)).await;
+            }
+            Verdict::Replan => {
+                progress.must_read = true;
+                progress.replans += 1;
+                if progress.replans > 1 {
+                    slot.idle(tokio::time::sleep(wait)).await;
+                }
+            }
+            Verdict::Superseded => return Err(Outcome::Superseded),
+            Verdict::HoldBucket(reason) => self.held(slot, job, reason, &error.to_string()).await,
+            Verdict::DeadOnceRead(_) if progress.held.is_none() => progress.must_read = true,
+            Verdict::Dead(reason) | Verdict::DeadOnceRead(reason) => return Ok(Some((reason, error.to_string()))),
+        }
+        Ok(None)
+    }
+
+    /// What the index says, the event's own stamps included.
+    async fn known(&self, slot: &mut Slot, job: &Job<'_>) -> VersionState {
+        let mut state = self.version(slot, &job.version).await;
+        if let Some(event) = job.event {
+            super::attributes::join(&mut state, event);
+        }
+        state
+    }
+
+    /// Reads the version at the target; null versions with their listed time.
+    pub(super) async fn look(&self, job: &Job<'_>) -> Result<Held, Trouble> {
+        let here = &self.parts.here;
+        let reading = here.look(&job.version).await.map_err(Trouble::target)?;
+        let listed_ms = if job.version.version_id.is_null() && reading != Reading::Absent {
+            let versions = here.versions_of(&job.version.bucket, &job.version.key).await.map_err(Trouble::target)?;
+            versions.iter().find(|version| version.version_id.is_null()).map(|version| version.modified_ms)
+        } else {
+            None
+        };
+        Ok(Held { reading, listed_ms })
+    }
+}
+
+fn nothing(rule: Rule) -> Outcome {
+    match rule {
+        Rule::OnlyBirthsCreate => Outcome::Unborn,
+        Rule::RemovedIsTerminal | Rule::NullRegisterLoses => Outcome::Superseded,
+        _ => Outcome::Unchanged,
+    }
+}
+
+const fn reason(kind: SiteErrorKind) -> &'static str {
+    use SiteErrorKind as K;
+    match kind {
+        K::Unreachable => "unreachable",
+        K::TimedOut => "timed-out",
+        K::Throttled => "throttled",
+        K::StorageFull => "storage-full",
+        K::Expired => "expired",
+        K::Digest => "digest",
+        K::Malformed => "malformed",
+        _ => "server",
+    }
+}

@@ -1,0 +1,17 @@
+//! Change events and facts in; replica writes, receipts, dead letters and doubts out.
+//!
+//! - [`plan`] decides, purely; [`apply`] executes, one key at a time; [`transfer`] moves bodies.
+//! - [`failure`] is the one table of what an error means; [`guard`] and [`hold`] stop a bucket in one direction.
+
+pub mod apply;
+pub mod dead;
+pub mod failure;
+pub mod guard;
+pub mod hold;
+pub mod link;
+pub mod observe;
+pub mod plan;
+pub mod transfer;
+
+pub use apply::{Apply, ApplyConfig, Doubts, Parts};
+pub use link::Link;

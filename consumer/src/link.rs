@@ -1,0 +1,26 @@
+//! The links into a site: for each source, how it is reached and which buckets it sends.
+
+use std::sync::Arc;
+
+use twinlog_log::Log;
+use twinlog_schemas::{BucketName, SiteName};
+use twinlog_site::Site;
+
+/// One link into the target's site.
+#[derive(Clone)]
+pub struct Link {
+    /// The source.
+    pub source: Arc<dyn Site>,
+    /// The cluster of the source's topics.
+    pub log: Arc<dyn Log>,
+    /// Which buckets the link is for.
+    pub buckets: Arc<dyn Fn(&BucketName) -> bool + Send + Sync>,
+}
+
+impl Link {
+    /// The source's name.
+    #[must_use]
+    pub fn source_name(&self) -> &SiteName {
+        self.source.name()
+    }
+}

@@ -1,0 +1,85 @@
+//! What the consumer tells whoever counts. Calls are cheap and never block; labels are links, buckets and reasons,
+//! never keys.
+
+use twinlog_schemas::{BucketName, SiteName};
+
+/// How a change event or fact ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Something was written at the target.
+    Applied,
+    /// The target was as it should be already.
+    Unchanged,
+    /// The source no longer has it, or something newer decides.
+    Superseded,
+    /// It gave no leave to create what the target lacks.
+    Unborn,
+    /// It went to the dead-letter topic.
+    Dead,
+    /// Planned already with the change event it belongs to.
+    Merged,
+}
+
+impl Outcome {
+    /// The label value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Applied => "applied",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Superseded => "superseded",
+            Outcome::Unborn => "unborn",
+            Outcome::Dead => "dead",
+            Outcome::Merged => "merged",
+        }
+    }
+}
+
+/// A bucket of a link, as a metric label.
+#[derive(Debug, Clone, Copy)]
+pub struct Stream<'a> {
+    /// The source.
+    pub source: &'a SiteName,
+    /// The target.
+    pub target: &'a SiteName,
+    /// The bucket.
+    pub bucket: &'a BucketName,
+}
+
+/// Receives what happens.
+pub trait Observer: Send + Sync + 'static {
+    /// A change event has ended.
+    fn event_done(&self, stream: Stream<'_>, outcome: Outcome, rule: &'static str);
+    /// A fact has ended.
+    fn fact_done(&self, stream: Stream<'_>, outcome: Outcome);
+    /// A version came to be at the target so many seconds after it came to be at the source.
+    fn replicated(&self, stream: Stream<'_>, lag_seconds: f64, bytes: u64);
+    /// One request wrote into the target.
+    fn replica_write(&self, stream: Stream<'_>, what: &'static str);
+    /// Something is tried again.
+    fn retried(&self, stream: Stream<'_>, reason: &str);
+    /// A dead letter was written.
+    fn dead_letter(&self, stream: Stream<'_>, reason: &str);
+    /// A bucket of a link is held, or (with `None`) goes on.
+    fn held(&self, stream: Stream<'_>, reason: Option<&str>);
+    /// A doubt was raised.
+    fn doubted(&self, stream: Stream<'_>);
+    /// Records of a partition were deleted unread.
+    fn gap(&self, topic: &str, records: i64);
+}
+
+/// Counts nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event_done(&self, _: Stream<'_>, _: Outcome, _: &'static str) {}
+    fn fact_done(&self, _: Stream<'_>, _: Outcome) {}
+    fn replicated(&self, _: Stream<'_>, _: f64, _: u64) {}
+    fn replica_write(&self, _: Stream<'_>, _: &'static str) {}
+    fn retried(&self, _: Stream<'_>, _: &str) {}
+    fn dead_letter(&self, _: Stream<'_>, _: &str) {}
+    fn held(&self, _: Stream<'_>, _: Option<&str>) {}
+    fn doubted(&self, _: Stream<'_>) {}
+    fn gap(&self, _: &str, _: i64) {}
+}

@@ -1,0 +1,107 @@
+//! The names of the rules. ARCHITECTURE.md's table of rules is checked against this list.
+
+/// Why a plan is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// The event's kind or what it told is of a newer release.
+    UnknownSymbol,
+    /// Anything but the birth of an object reads the target before it plans.
+    ReadFirst,
+    /// What was told BORN, or examined with leave, creates a version that the target lacks.
+    BirthCreates,
+    /// Everything else creates nothing: the birth is still to come, or the removal is.
+    OnlyBirthsCreate,
+    /// The target holds the version as the index says.
+    AlreadyThere,
+    /// The target holds something else under this version id.
+    IdentityDiffers,
+    /// An OBJECT event without an object: a record that no producer of ours writes.
+    NoState,
+    /// Encrypted with a key that only the customer has.
+    CustomerKey,
+    /// A removed version stays removed, whoever says otherwise.
+    RemovedIsTerminal,
+    /// The removal is executed; locks that replication placed are lifted for it.
+    RemovalActs,
+    /// Running COMPLIANCE, or a lock that a client set at the target, refuses the removal.
+    LockRefusesRemoval,
+    /// A lock that nothing explains stands in the way of a removal.
+    UnexplainedLock,
+    /// A tag or lock value that nothing explains would be overwritten.
+    UnexplainedValue,
+    /// The target's attributes are brought to what the index decides.
+    IndexDecides,
+    /// The greater register of the null version is applied.
+    NullRegisterWins,
+    /// The target's null version is the greater one, or the same.
+    NullRegisterLoses,
+    /// What the target holds as its null version fits no register.
+    UnexplainedNull,
+    /// A fact tells of a null object that the target lacks: the other sites are asked for it.
+    NullObjectAsked,
+}
+
+impl Rule {
+    /// All rules, in the order of the table.
+    pub const ALL: [Rule; 18] = [
+        Rule::UnknownSymbol,
+        Rule::ReadFirst,
+        Rule::BirthCreates,
+        Rule::OnlyBirthsCreate,
+        Rule::AlreadyThere,
+        Rule::IdentityDiffers,
+        Rule::NoState,
+        Rule::CustomerKey,
+        Rule::RemovedIsTerminal,
+        Rule::RemovalActs,
+        Rule::LockRefusesRemoval,
+        Rule::UnexplainedLock,
+        Rule::UnexplainedValue,
+        Rule::IndexDecides,
+        Rule::NullRegisterWins,
+        Rule::NullRegisterLoses,
+        Rule::UnexplainedNull,
+        Rule::NullObjectAsked,
+    ];
+
+    /// The rule's name in the table, in metrics, and as a dead letter's reason.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Rule::UnknownSymbol => "unknown-symbol",
+            Rule::ReadFirst => "read-first",
+            Rule::BirthCreates => "birth-creates",
+            Rule::OnlyBirthsCreate => "only-births-create",
+            Rule::AlreadyThere => "already-there",
+            Rule::IdentityDiffers => "identity-differs",
+            Rule::NoState => "no-state",
+            Rule::CustomerKey => "customer-key",
+            Rule::RemovedIsTerminal => "removed-is-terminal",
+            Rule::RemovalActs => "removal-acts",
+            Rule::LockRefusesRemoval => "lock-refuses-removal",
+            Rule::UnexplainedLock => "unexplained-lock",
+            Rule::UnexplainedValue => "unexplained-value",
+            Rule::IndexDecides => "index-decides",
+            Rule::NullRegisterWins => "null-register-wins",
+            Rule::NullRegisterLoses => "null-register-loses",
+            Rule::UnexplainedNull => "unexplained-null",
+            Rule::NullObjectAsked => "null-object-asked",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table in ARCHITECTURE.md has every rule, in this order, and no other.
+    #[test]
+    fn the_table_of_rules_is_complete() {
+        let page = include_str!("../../../ARCHITECTURE.md");
+        let table = page.split_once("| rule | what it decides |").map_or("", |(_, rest)| rest);
+        let table = table.split("\n\n").next().unwrap_or_default();
+        let names: Vec<_> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let rules: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+        assert_eq!(names, rules);
+    }
+}

@@ -1,0 +1,153 @@
+//! What is known of one version: what each site has said of it, and what was last written into each.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use twinlog_schemas::{Fact, NullRegister, Receipt, Removal, Retention, SiteName, Stamp, Tags};
+
+use crate::merge::{self, RetentionRegisters};
+use crate::said::{Answered, Said};
+use crate::written::Written;
+
+/// The join of all facts and receipts of one version. The empty state is "nothing is known".
+///
+/// Facts and receipts may be merged in any order and any number of times; the state, and every answer, is the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionState {
+    /// What each site has said.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub said: BTreeMap<SiteName, Said>,
+    /// What was last written into each site.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<SiteName, Written>,
+}
+
+impl VersionState {
+    /// Joins a fact; whether it said anything new (its time apart).
+    pub fn merge_fact(&mut self, fact: &Fact) -> bool {
+        let fresh = Said { said_at_ns: i64::MIN, ..Said::default() };
+        self.said.entry(fact.site.clone()).or_insert(fresh).merge(fact)
+    }
+
+    /// Takes a receipt; whether it told of a newer write than those known.
+    pub fn merge_receipt(&mut self, receipt: &Receipt) -> bool {
+        let fresh = Written { written_at_ns: i64::MIN, ..Written::default() };
+        self.written.entry(receipt.site.clone()).or_insert(fresh).merge(receipt)
+    }
+
+    /// Whether nothing is known of the version at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.said.is_empty() && self.written.is_empty()
+    }
+
+    /// When the newest fact was said or the newest write was, nanoseconds since the Unix epoch; `None` if nothing is
+    /// known. What is older than the facts topic's retention may be dropped.
+    #[must_use]
+    pub fn last_said_at_ns(&self) -> Option<i64> {
+        let said = self.said.values().map(|said| said.said_at_ns);
+        said.chain(self.written.values().map(|written| written.written_at_ns)).max()
+    }
+
+    /// The earliest removal that any site told of. Terminal: it never becomes `None` again. Never of a null version,
+    /// whose removal is in its register.
+    #[must_use]
+    pub fn removed(&self) -> Option<Removal> {
+        let removals = self.said.values().filter_map(|said| said.removal.as_ref());
+        removals.max_by(|one, other| merge::compare_removal(one, other)).cloned()
+    }
+
+    /// The site whose telling of the removal [`VersionState::removed`] gives: the removal's origin, as far as is known.
+    #[must_use]
+    pub fn removed_at(&self) -> Option<&SiteName> {
+        let removals = self.said.iter().filter_map(|(site, said)| said.removal.as_ref().map(|removal| (site, removal)));
+        removals.max_by(|(_, one), (_, other)| merge::compare_removal(one, other)).map(|(site, _)| site)
+    }
+
+    /// The winning tags stamp of all sites.
+    #[must_use]
+    pub fn tags(&self) -> Option<Stamp<Tags>> {
+        self.tags_stamps().max_by(|one, other| merge::compare(one, other)).cloned()
+    }
+
+    /// The retention stamp that holds, of all sites: see [`crate::effective_retention`]. Its value may have expired,
+    /// which equals none.
+    #[must_use]
+    pub fn retention(&self) -> Option<Stamp<Option<Retention>>> {
+        self.retention_registers().map(|registers| registers.effective().clone())
+    }
+
+    /// The retention's two registers, joined over all sites.
+    #[must_use]
+    pub fn retention_registers(&self) -> Option<RetentionRegisters> {
+        let mut all = self.said.values().filter_map(|said| said.retention.as_ref());
+        let first = all.next()?.clone();
+        Some(all.fold(first, |mut joined, registers| {
+            joined.join(registers);
+            joined
+        }))
+    }
+
+    /// The winning legal hold stamp of all sites.
+    #[must_use]
+    pub fn legal_hold(&self) -> Option<Stamp<bool>> {
+        self.hold_stamps().max_by(|one, other| merge::compare(one, other)).cloned()
+    }
+
+    /// The winning register of a null version.
+    #[must_use]
+    pub fn null(&self) -> Option<NullRegister> {
+        self.null_registers().max_by(merge::compare_null)
+    }
+
+    /// Every site's register of a null version, by site.
+    pub fn null_registers(&self) -> impl Iterator<Item = NullRegister> {
+        self.said.values().filter_map(|said| said.null.clone())
+    }
+
+    /// The newest answer of a site to a doubt.
+    #[must_use]
+    pub fn answer(&self, site: &SiteName) -> Option<&Answered> {
+        self.said.get(site)?.answer.as_ref()
+    }
+
+    /// Whether these tags at `site` are explained: they equal a stamp of any site (so also what the index says), or
+    /// what was last written there, or are empty and no stamp exists.
+    #[must_use]
+    pub fn explains_tags(&self, held: &Tags, site: &SiteName) -> bool {
+        let nothing_said = held.is_empty() && self.tags_stamps().next().is_none();
+        let written = self.written.get(site).and_then(|written| written.tags.as_ref()?.value.as_ref());
+        nothing_said || written == Some(held) || self.tags_stamps().any(|stamp| stamp.value == *held)
+    }
+
+    /// Whether this retention at `site` is explained, likewise; both registers of every site count. Expired retention
+    /// equals none, on both sides, as of `now_ms` (milliseconds since the Unix epoch).
+    #[must_use]
+    pub fn explains_retention(&self, held: Option<Retention>, site: &SiteName, now_ms: i64) -> bool {
+        let in_force = |retention: Option<Retention>| retention.filter(|retention| retention.in_force(now_ms));
+        let held = in_force(held);
+        let registers = || self.said.values().filter_map(|said| said.retention.as_ref());
+        let mut stamps = registers().flat_map(|registers| [Some(&registers.latest), registers.compliance.as_ref()]);
+        let nothing_said = held.is_none() && registers().next().is_none();
+        let written = self.written.get(site).and_then(|written| written.retention.as_ref()?.value);
+        nothing_said
+            || written.is_some_and(|written| in_force(written) == held)
+            || stamps.any(|stamp| stamp.is_some_and(|stamp| in_force(stamp.value) == held))
+    }
+
+    /// Whether this legal hold at `site` is explained, likewise; `false` is empty.
+    #[must_use]
+    pub fn explains_legal_hold(&self, held: bool, site: &SiteName) -> bool {
+        let nothing_said = !held && self.hold_stamps().next().is_none();
+        let written = self.written.get(site).and_then(|written| written.legal_hold.as_ref()?.value);
+        nothing_said || written == Some(held) || self.hold_stamps().any(|stamp| stamp.value == held)
+    }
+
+    fn tags_stamps(&self) -> impl Iterator<Item = &Stamp<Tags>> {
+        self.said.values().filter_map(|said| said.tags.as_ref())
+    }
+
+    fn hold_stamps(&self) -> impl Iterator<Item = &Stamp<bool>> {
+        self.said.values().filter_map(|said| said.legal_hold.as_ref())
+    }
+}

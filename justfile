@@ -1,0 +1,72 @@
+# Every task of the project. Run them with ./justw, which brings `just` along.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+release := target / "release"
+
+# Lists the tasks.
+default:
+    @just --list
+
+# Format, lints, documentation, then every test: unit, properties, and end to end on real Kafka and real stores.
+test: lint tools
+    cargo test --workspace
+    @just deny-if-present
+    @just stores
+
+# What continuous integration runs.
+ci: test
+
+# The main job, live: two sites, writes at both, an outage, and a comparison version by version. About two minutes.
+demo *ARGS: tools release
+    {{ release }}/demo {{ ARGS }}
+
+# Starts two sites with Twinlog beside each and leaves them running: --store minio|rustfs, --bucket NAME.
+up *ARGS: tools release
+    {{ release }}/up {{ ARGS }}
+
+# Ends what `up` started.
+down:
+    if [ -x {{ release }}/down ]; then {{ release }}/down; else cargo run --release -p twinlog-tests --bin down; fi
+
+# Lag and rate, beside the stores' own replication in the same run.
+bench *ARGS: tools release
+    {{ release }}/bench {{ ARGS }}
+
+# Formats everything.
+fmt:
+    cargo fmt --all
+
+# Format, clippy with warnings denied, documentation without a warning.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+# Licences, advisories, sources and duplicates of the dependencies; needs cargo-deny.
+deny:
+    cargo deny --locked check
+
+# Fetches or builds the servers that tests need, once: Kafka, MinIO and its client.
+tools:
+    infra/tools/kafka.sh >/dev/null
+    infra/tools/minio.sh >/dev/null
+    infra/tools/mc.sh >/dev/null
+
+# Builds RustFS into the cache, where there is none: about an hour, needs protoc.
+rustfs:
+    infra/tools/rustfs.sh
+
+[private]
+release:
+    cargo build --release -p twinlog -p twinlog-tests
+
+[private]
+deny-if-present:
+    if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
+
+# The last line of a test run.
+[private]
+@stores:
+    if infra/tools/rustfs.sh --find >/dev/null; then echo "end-to-end and conformance tests ran on: RustFS, MinIO"; else echo "end-to-end and conformance tests ran on: MinIO. RustFS was not found: set TWINLOG_RUSTFS or run ./justw rustfs"; fi

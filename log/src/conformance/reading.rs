@@ -1,0 +1,122 @@
+//! Reading: order, beginning, range, independence of partitions, commits.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+
+use super::{Case, Outcome, numbers, partition, record, soon, take, values};
+use crate::contract::{Committed, Log};
+use crate::error::{LogError, LogErrorKind};
+use crate::record::Record;
+use crate::topic::TopicPartition;
+
+async fn fill(log: &dyn Log, at: &TopicPartition, range: std::ops::Range<i32>) -> Result<(), LogError> {
+    let appends = numbers(range).into_iter().map(|value| log.append(record(at, "k", &value)));
+    soon("appends", join_all(appends)).await.into_iter().try_for_each(|appended| appended.map(drop))
+}
+
+pub(super) async fn a_reader_waits_for_records_and_gets_each_in_order(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(1).await?;
+    let at = partition(&topic, 0);
+    let reader = log.reader(&case.prefix).await?;
+    let mut records = reader.assign(&at, 0).await?;
+    assert_eq!(records.partition(), &at);
+    for value in numbers(0..20) {
+        // Asked for before it is there, given up, and asked for again: nothing is skipped.
+        assert!(futures::poll!(records.next()).is_pending());
+        let (read, appended) = tokio::join!(take(records.as_mut(), 1), log.append(record(&at, "k", &value)));
+        assert_eq!(read?[0].position, appended?);
+    }
+    fill(log.as_ref(), &at, 20..520).await?;
+    assert_eq!(values(&take(records.as_mut(), 500).await?), numbers(20..520));
+    Ok(())
+}
+
+pub(super) async fn an_assignment_begins_where_it_is_told(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(2).await?;
+    let (at, other) = (partition(&topic, 0), partition(&topic, 1));
+    fill(log.as_ref(), &at, 0..1_000).await?;
+    fill(log.as_ref(), &other, 0..1_000).await?;
+    let reader = log.reader(&case.prefix).await?;
+    let mut beside = reader.assign(&other, 990).await?;
+    assert_eq!(reader.assign(&other, 0).await.err().map(|e| e.kind), Some(LogErrorKind::Fatal));
+    // Forwards, backwards and to the end, always from what is told and never with what was fetched before.
+    for begin in [500, 0, 900, 3, 1] {
+        let mut records = reader.assign(&at, i64::from(begin)).await?;
+        assert_eq!(values(&take(records.as_mut(), 10).await?), numbers(begin..begin + 10));
+    }
+    assert_eq!(values(&take(beside.as_mut(), 10).await?), numbers(990..1_000));
+    let mut end = reader.assign(&at, 1_000).await?;
+    assert!(futures::poll!(end.next()).is_pending());
+    fill(log.as_ref(), &at, 1_000..1_001).await?;
+    assert_eq!(values(&take(end.as_mut(), 1).await?), numbers(1_000..1_001));
+    Ok(())
+}
+
+pub(super) async fn offsets_out_of_range_are_errors(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(2).await?;
+    let (at, trimmed) = (partition(&topic, 0), partition(&topic, 1));
+    let reader = log.reader(&case.prefix).await?;
+    let out_of_range = Some(LogErrorKind::OffsetOutOfRange);
+    let mut beyond = reader.assign(&at, 100).await?;
+    assert_eq!(soon("out of range", beyond.next()).await.err().map(|e| e.kind), out_of_range);
+    assert_eq!(soon("out of range", beyond.next()).await.err().map(|e| e.kind), out_of_range);
+    drop(beyond);
+    fill(log.as_ref(), &trimmed, 0..10).await?;
+    case.subject.trim(&trimmed, 5).await?;
+    let marks = log.watermarks(&trimmed).await?;
+    assert_eq!((marks.first, marks.next), (5, 10));
+    let mut below = reader.assign(&trimmed, 4).await?;
+    assert_eq!(soon("out of range", below.next()).await.err().map(|e| e.kind), out_of_range);
+    drop(below);
+    let mut inside = reader.assign(&trimmed, 5).await?;
+    assert_eq!(values(&take(inside.as_mut(), 5).await?), numbers(5..10));
+    Ok(())
+}
+
+pub(super) async fn an_unread_partition_does_not_stop_another(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(2).await?;
+    let (unread, read) = (partition(&topic, 0), partition(&topic, 1));
+    let body = "x".repeat(4_096);
+    let fat = |at: &TopicPartition| Record { value: Some(body.clone().into()), ..record(at, "k", "") };
+    for at in [&unread, &read] {
+        let appends = (0..3_000).map(|_| log.append(fat(at)));
+        for appended in soon("appends", join_all(appends)).await {
+            appended?;
+        }
+    }
+    let reader = log.reader(&case.prefix).await?;
+    let mut idle = reader.assign(&unread, 0).await?;
+    let mut busy = reader.assign(&read, 0).await?;
+    let offsets = |records: &[crate::Fetched]| records.iter().map(|r| r.position.offset).collect::<Vec<_>>();
+    assert_eq!(offsets(&take(busy.as_mut(), 3_000).await?), (0..3_000).collect::<Vec<i64>>());
+    assert_eq!(offsets(&take(idle.as_mut(), 3_000).await?), (0..3_000).collect::<Vec<i64>>());
+    Ok(())
+}
+
+pub(super) async fn commits_are_kept_with_their_metadata(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(3).await?;
+    let parts: Vec<TopicPartition> = (0..3).map(|p| partition(&topic, p)).collect();
+    fill(log.as_ref(), &parts[0], 0..10).await?;
+    assert_eq!(log.committed(&case.prefix, &parts).await?, BTreeMap::new());
+    let reader = log.reader(&case.prefix).await?;
+    let long = Committed { offset: 7, metadata: "A".repeat(4_096) };
+    let plain = Committed { offset: 0, metadata: String::new() };
+    reader.commit(&parts[0], &Committed { offset: 3, metadata: "old".to_owned() }).await?;
+    reader.commit(&parts[0], &long).await?;
+    reader.commit(&parts[2], &plain).await?;
+    let too_long = Committed { offset: 8, metadata: "A".repeat(4_097) };
+    assert_eq!(reader.commit(&parts[0], &too_long).await.err().map(|e| e.kind), Some(LogErrorKind::Fatal));
+    let expected = BTreeMap::from([(parts[0].clone(), long), (parts[2].clone(), plain)]);
+    assert_eq!(log.committed(&case.prefix, &parts).await?, expected);
+    // Another client after this one is gone, and another group.
+    drop(reader);
+    assert_eq!(case.log().committed(&case.prefix, &parts).await?, expected);
+    assert_eq!(log.committed(&format!("{}.other", case.prefix), &parts).await?, BTreeMap::new());
+    Ok(())
+}

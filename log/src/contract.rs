@@ -1,0 +1,123 @@
+//! The contract that the rest of Twinlog has with a log.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use crate::error::LogError;
+use crate::record::{Fetched, Position, Record};
+use crate::topic::{TopicInfo, TopicName, TopicPartition, TopicSpec};
+
+/// One Kafka cluster (or the in-memory log).
+///
+/// - **Durability**: [`append`](Log::append) resolves once all in-sync replicas have the record (`acks=all`); an error
+///   means that it may or may not stand in the log. Dropping the future does not take the record back.
+/// - **Order**: appends to one partition stand in the order in which `append` was *first polled*; the implementation
+///   retries transient broker errors itself (idempotent producer), without reordering and without duplicates.
+/// - **Who retries**: `append` keeps trying while the broker is away, up to the configured delivery time-out, then
+///   answers a transient error; from there the caller decides.
+#[async_trait]
+pub trait Log: Send + Sync + 'static {
+    /// Appends one record and waits for the acknowledgement.
+    async fn append(&self, record: Record) -> Result<Position, LogError>;
+
+    /// The topics that exist (internal ones left out), with partition counts and the settings that Twinlog cares for.
+    async fn topics(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError>;
+
+    /// One topic, or `None` if it does not exist. Never creates.
+    async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError>;
+
+    /// Creates a topic. An existing topic of this name is an error of kind [`crate::LogErrorKind::TopicExists`].
+    async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError>;
+
+    /// First offset and next offset of a partition.
+    async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError>;
+
+    /// What `group` has committed for these partitions; partitions without a commit are left out.
+    async fn committed(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, Committed>, LogError>;
+
+    /// A reader that commits under `group`; the group never has members, so its lag shows in every Kafka tool and
+    /// nothing is ever rebalanced. Readers are independent of each other; one per purpose.
+    async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError>;
+
+    /// Joins `group` over the partitions of `topic` (a lanes topic, which holds no data): the group's protocol decides
+    /// which process owns which lane.
+    async fn join(&self, group: &str, member: &str, topic: &TopicName) -> Result<Box<dyn Membership>, LogError>;
+
+    /// Waits until everything appended is acknowledged, or `deadline` has passed (then an error that counts what is
+    /// still in flight).
+    async fn flush(&self, deadline: std::time::Duration) -> Result<(), LogError>;
+}
+
+/// Reads partitions that the caller assigns by hand.
+///
+/// - Records of one partition come in offset order, each at least once per assignment; offsets may have gaps.
+/// - Fetching is held back by bounded queues: a [`PartitionReader`] that nobody reads stops its partition's fetching
+///   and no other's. Polling goes on in the background whatever the caller does.
+#[async_trait]
+pub trait Reader: Send + Sync {
+    /// Assigns one partition from `offset` on and returns its stream. Dropping the [`PartitionReader`] unassigns it.
+    /// An `offset` that the log no longer has (or does not have yet) is an error of kind
+    /// [`crate::LogErrorKind::OffsetOutOfRange`] from the stream, never a silent jump.
+    async fn assign(&self, partition: &TopicPartition, offset: i64) -> Result<Box<dyn PartitionReader>, LogError>;
+
+    /// Commits, under the reader's group, the *next* offset to read and the metadata of the ledger.
+    async fn commit(&self, partition: &TopicPartition, commit: &Committed) -> Result<(), LogError>;
+}
+
+/// The records of one assigned partition.
+#[async_trait]
+pub trait PartitionReader: Send {
+    /// The next record; waits for one. Cancel-safe. Transient errors are retried inside.
+    async fn next(&mut self) -> Result<Fetched, LogError>;
+
+    /// Which partition this is.
+    fn partition(&self) -> &TopicPartition;
+}
+
+/// A place in the group that decides who owns which lane.
+#[async_trait]
+pub trait Membership: Send {
+    /// The next change of ownership; waits for one. Cancel-safe. The first one is the first assignment.
+    async fn next(&mut self) -> Result<OwnershipChange, LogError>;
+
+    /// Says that revoked lanes have been drained and committed; the group's rebalance waits for this, bounded by the
+    /// group's time-out. Has no effect after [`OwnershipChange::Lost`].
+    async fn released(&mut self, lanes: &[i32]) -> Result<(), LogError>;
+
+    /// Leaves the group at once, so that others need not wait for the session time-out.
+    async fn leave(self: Box<Self>) -> Result<(), LogError>;
+}
+
+/// What happened to the ownership of lanes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnershipChange {
+    /// These lanes are owned from now on, besides those owned before.
+    Acquired(Vec<i32>),
+    /// These lanes are to be drained, committed and then [`Membership::released`].
+    Revoked(Vec<i32>),
+    /// These lanes are owned by somebody else already (session lost): stop at once, commit nothing.
+    Lost(Vec<i32>),
+}
+
+/// A committed offset with the ledger's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The next offset to read.
+    pub offset: i64,
+    /// The ledger's finished offsets above it, encoded (see the ledger); at most Kafka's 4,096 bytes.
+    pub metadata: String,
+}
+
+/// The ends of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermarks {
+    /// The first offset that the log still has.
+    pub first: i64,
+    /// The offset that the next record will have.
+    pub next: i64,
+}

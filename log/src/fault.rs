@@ -1,0 +1,135 @@
+//! A log that misbehaves on purpose: a decorator with Twinlog's vocabulary of faults, for tests of what callers do.
+//!
+//! Only appends are faulted; everything else goes straight to the inner log. Faults are queued and each is used once,
+//! by the first append that it fits; order of appends is the inner log's as long as no fault says otherwise.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
+use crate::error::{LogError, LogErrorKind};
+use crate::record::{Position, Record};
+use crate::topic::{TopicInfo, TopicName, TopicPartition, TopicSpec};
+
+/// What goes wrong with one append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Refused before anything was written.
+    Reject(LogErrorKind),
+    /// Written, but the answer is an error.
+    FailAfterWrite(LogErrorKind),
+    /// Written, but no answer comes until [`FaultyLog::release_held`].
+    HoldResponse,
+    /// Written, and the answer comes late by this much.
+    RespondSlowly(Duration),
+}
+
+/// The decorator. Share it as `Arc<FaultyLog>`: it is a [`Log`] itself.
+pub struct FaultyLog {
+    inner: Arc<dyn Log>,
+    /// Grows by [`FaultyLog::inject`], shrinks as appends use faults up.
+    queued: Mutex<VecDeque<(Option<TopicName>, Fault)>>,
+    /// Counts releases; held answers wait for the next one.
+    releases: watch::Sender<u64>,
+}
+
+impl FaultyLog {
+    /// Wraps a log; no fault is queued yet.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Log>) -> Self {
+        Self { inner, queued: Mutex::default(), releases: watch::Sender::new(0) }
+    }
+
+    /// Queues a fault for the next append, or the next one to `topic`.
+    pub fn inject(&self, topic: Option<TopicName>, fault: Fault) {
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner).push_back((topic, fault));
+    }
+
+    /// How many faults wait to be used.
+    #[must_use]
+    pub fn unused(&self) -> usize {
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Lets every held answer go.
+    pub fn release_held(&self) {
+        self.releases.send_modify(|count| *count += 1);
+    }
+
+    fn fault_for(&self, topic: &TopicName) -> Option<Fault> {
+        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = queued.iter().position(|(only, _)| only.as_ref().is_none_or(|only| only == topic))?;
+        queued.remove(at).map(|(_, fault)| fault)
+    }
+}
+
+#[async_trait]
+impl Log for FaultyLog {
+    async fn append(&self, record: Record) -> Result<Position, LogError> {
+        let fault = self.fault_for(&record.topic);
+        let subject = format!("{}/{}", record.topic, record.partition);
+        let injected = |kind| LogError::new("append to", &subject, kind, "injected fault");
+        match fault {
+            None => self.inner.append(record).await,
+            Some(Fault::Reject(kind)) => Err(injected(kind)),
+            Some(Fault::FailAfterWrite(kind)) => {
+                self.inner.append(record).await?;
+                Err(injected(kind))
+            }
+            Some(Fault::HoldResponse) => {
+                let mut releases = self.releases.subscribe();
+                let outcome = self.inner.append(record).await;
+                // The sender lives in `self`, so the only way to an error here is a release that never comes.
+                if releases.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                outcome
+            }
+            Some(Fault::RespondSlowly(delay)) => {
+                let outcome = self.inner.append(record).await;
+                tokio::time::sleep(delay).await;
+                outcome
+            }
+        }
+    }
+
+    async fn topics(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError> {
+        self.inner.topics().await
+    }
+
+    async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError> {
+        self.inner.topic(name).await
+    }
+
+    async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
+        self.inner.create_topic(spec).await
+    }
+
+    async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError> {
+        self.inner.watermarks(partition).await
+    }
+
+    async fn committed(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, Committed>, LogError> {
+        self.inner.committed(group, partitions).await
+    }
+
+    async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
+        self.inner.reader(group).await
+    }
+
+    async fn join(&self, group: &str, member: &str, topic: &TopicName) -> Result<Box<dyn Membership>, LogError> {
+        self.inner.join(group, member, topic).await
+    }
+
+    async fn flush(&self, deadline: Duration) -> Result<(), LogError> {
+        self.inner.flush(deadline).await
+    }
+}

@@ -1,0 +1,117 @@
+//! The client that only asks: which topics exist, where partitions begin and end. It never creates a topic.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::{IsError, KafkaError, KafkaResult};
+use rdkafka::metadata::MetadataTopic;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::config::KafkaConfig;
+use super::context::Told;
+use super::elsewhere::{Held, run_elsewhere};
+use super::error::{kind_of, log_error, log_error_told};
+use crate::contract::Watermarks;
+use crate::error::{LogError, LogErrorKind};
+use crate::topic::{TopicInfo, TopicName, TopicPartition};
+
+pub(super) struct Asking {
+    client: Arc<Held<StreamConsumer<Told>>>,
+    told: Told,
+    timeout: Duration,
+    brokers: String,
+    /// Serves the client's log and error events.
+    _events: AbortOnDropHandle<()>,
+}
+
+impl Asking {
+    pub(super) fn start(config: &KafkaConfig) -> Result<Self, LogError> {
+        let told = Told::default();
+        let client = StreamConsumer::from_config_and_context(&config.asking(), told.clone())
+            .map_err(|error| log_error("connect to", &config.brokers, &error))?;
+        let client = Arc::new(Held::new(client));
+        let served = client.clone();
+        let events = tokio::spawn(async move {
+            loop {
+                if let Err(error) = served.recv().await {
+                    tracing::debug!(%error, "the metadata client reports an error");
+                }
+            }
+        });
+        let (timeout, brokers) = (config.request_timeout, config.brokers.clone());
+        Ok(Self { client, told, timeout, brokers, _events: AbortOnDropHandle::new(events) })
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        subject: String,
+        question: impl FnOnce(&StreamConsumer<Told>, Duration) -> KafkaResult<T> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let (client, timeout) = (self.client.clone(), self.timeout);
+        let answer = run_elsewhere(operation, &subject, move || question(&client, timeout)).await?;
+        answer.inspect(|_| self.told.forget()).map_err(|error| log_error_told(operation, subject, &error, &self.told))
+    }
+
+    /// All topics but Kafka's internal ones, and those that this principal may not describe.
+    pub(super) async fn topics(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError> {
+        self.ask("list topics of", self.brokers.clone(), |client, timeout| {
+            let metadata = client.fetch_metadata(None, timeout)?;
+            let shown = metadata.topics().iter().filter(|topic| !topic.name().starts_with("__"));
+            let described = shown.filter_map(|topic| Some((TopicName::new(topic.name()).ok()?, info(topic).ok()??)));
+            Ok(described.collect())
+        })
+        .await
+    }
+
+    pub(super) async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError> {
+        let asked = name.clone();
+        self.ask("describe topic", name.to_string(), move |client, timeout| {
+            let metadata = client.fetch_metadata(Some(asked.as_str()), timeout)?;
+            match metadata.topics().iter().find(|topic| topic.name() == asked.as_str()) {
+                Some(topic) => info(topic),
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// An error of kind `UnknownTopic` unless the partition exists.
+    pub(super) async fn must_exist(&self, operation: &'static str, at: &TopicPartition) -> Result<i32, LogError> {
+        match self.topic(&at.topic).await? {
+            Some(info) if (0..info.partitions).contains(&at.partition) => Ok(info.partitions),
+            Some(info) => {
+                let why = format!("the topic has {} partitions", info.partitions);
+                Err(LogError::new(operation, at, LogErrorKind::UnknownTopic, why))
+            }
+            None => Err(LogError::new(operation, at, LogErrorKind::UnknownTopic, "no such topic")),
+        }
+    }
+
+    pub(super) async fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks, LogError> {
+        // librdkafka waits for an unknown topic until its time is up.
+        self.must_exist("watermarks of", at).await?;
+        let asked = at.clone();
+        self.ask("watermarks of", at.to_string(), move |client, timeout| {
+            let (first, next) = client.fetch_watermarks(asked.topic.as_str(), asked.partition, timeout)?;
+            Ok(Watermarks { first, next })
+        })
+        .await
+    }
+}
+
+/// What metadata says of a topic; `None` if it is not there.
+fn info(topic: &MetadataTopic) -> KafkaResult<Option<TopicInfo>> {
+    if let Some(error) = topic.error().filter(IsError::is_error) {
+        return match kind_of(error.into()) {
+            LogErrorKind::UnknownTopic => Ok(None),
+            _ => Err(KafkaError::MetadataFetch(error.into())),
+        };
+    }
+    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let replicas = topic.partitions().first().map_or(0, |partition| partition.replicas().len());
+    Ok(Some(TopicInfo { partitions: count(topic.partitions().len()), replication_factor: count(replicas) }))
+}

@@ -1,0 +1,167 @@
+//! A Kafka cluster behind the log's contract, on librdkafka.
+//!
+//! Tasks and threads: one task and one thread for the producer, one task for the client that asks for metadata, one
+//! task per reader and per membership, each ending with its handle; besides librdkafka's own threads per client.
+//! Everything that blocks runs on tokio's blocking threads. Needs a running tokio runtime with time and I/O.
+
+mod admin;
+mod asking;
+mod config;
+mod context;
+mod convert;
+mod elsewhere;
+mod error;
+mod membership;
+mod producer;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rdkafka::Offset;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{Consumer, StreamConsumer};
+
+use crate::backoff::Backoff;
+use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
+use crate::error::{LogError, LogErrorKind};
+use crate::record::{Position, Record};
+use crate::topic::{TopicInfo, TopicName, TopicPartition, TopicSpec};
+use asking::Asking;
+pub use config::KafkaConfig;
+use context::Told;
+use elsewhere::{Held, run_elsewhere};
+use error::{kind_of, log_error, log_error_told};
+use membership::KafkaMembership;
+use producer::Producer;
+use reader::{Client, KafkaReader};
+
+/// One cluster. Dropping it ends its clients in the background; [`Log::flush`] first, or what is not acknowledged
+/// within a few seconds is lost.
+pub struct KafkaLog {
+    config: KafkaConfig,
+    asking: Arc<Asking>,
+    producer: Producer,
+    /// The clients of live readers, by group: questions about the group's commits go through them.
+    readers: Mutex<BTreeMap<String, Weak<StreamConsumer<Told>>>>,
+}
+
+impl KafkaLog {
+    /// Starts the clients. Brokers need not be there yet: wrong settings are an error here, an absent broker is a
+    /// transient error of the first request.
+    pub async fn connect(config: KafkaConfig) -> Result<Self, LogError> {
+        let asking = Arc::new(Asking::start(&config)?);
+        let producer = Producer::start(&config, Told::default())?;
+        Ok(Self { config, asking, producer, readers: Mutex::default() })
+    }
+
+    /// The settings that it was connected with.
+    #[must_use]
+    pub fn config(&self) -> &KafkaConfig {
+        &self.config
+    }
+
+    /// Deletes the records of a partition below `before`, as retention does: for tests.
+    pub async fn trim(&self, partition: &TopicPartition, before: i64) -> Result<(), LogError> {
+        admin::trim(&self.config, partition, before).await
+    }
+
+    /// Deletes a topic with all its records: for tests.
+    pub async fn delete_topic(&self, name: &TopicName) -> Result<(), LogError> {
+        admin::delete_topic(&self.config, name).await
+    }
+
+    /// A client of `group`: that of a live reader, else a new one.
+    fn client_of(&self, group: &str, reuse: bool) -> Result<(Client, Told), LogError> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.retain(|_, client| client.strong_count() > 0);
+        if let Some(client) = readers.get(group).filter(|_| reuse).and_then(Weak::upgrade) {
+            let told = Told::clone(client.client().context());
+            return Ok((Held::new(client), told));
+        }
+        let told = Told::default();
+        let client = StreamConsumer::from_config_and_context(&self.config.reader(group), told.clone())
+            .map_err(|error| log_error("read as", group, &error))?;
+        let client = Arc::new(client);
+        readers.insert(group.to_owned(), Arc::downgrade(&client));
+        Ok((Held::new(client), told))
+    }
+}
+
+#[async_trait]
+impl Log for KafkaLog {
+    async fn append(&self, record: Record) -> Result<Position, LogError> {
+        self.producer.append(record).await
+    }
+
+    async fn topics(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError> {
+        self.asking.topics().await
+    }
+
+    async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError> {
+        self.asking.topic(name).await
+    }
+
+    async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
+        admin::create_topic(&self.config, spec).await?;
+        // The controller has it; the brokers learn of it a moment later.
+        let seen = async {
+            let mut delays = Backoff::new(Duration::from_millis(10), Duration::from_millis(500)).delays(0);
+            while self.asking.topic(&spec.name).await?.is_none_or(|info| info.partitions < spec.partitions) {
+                delays.wait().await;
+            }
+            Ok(())
+        };
+        let late = || LogError::new("create topic", &spec.name, LogErrorKind::Transient, "created, but not seen yet");
+        tokio::time::timeout(self.config.request_timeout, seen).await.map_err(|_| late())?
+    }
+
+    async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError> {
+        self.asking.watermarks(partition).await
+    }
+
+    async fn committed(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, Committed>, LogError> {
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (client, told) = self.client_of(group, true)?;
+        let wrong = |error| log_error_told("commits of", group, &error, &told);
+        let asked = convert::list(partitions.iter().map(|at| (at, Offset::Invalid))).map_err(wrong)?;
+        let timeout = self.config.request_timeout;
+        let answer = run_elsewhere("commits of", group, move || client.committed_offsets(asked, timeout)).await?;
+        let answer = answer.map_err(wrong)?;
+        let mut committed = BTreeMap::new();
+        for at in partitions {
+            let Some(found) = answer.find_partition(at.topic.as_str(), at.partition) else { continue };
+            if let Err(error) = found.error()
+                && error.rdkafka_error_code().map(kind_of) != Some(LogErrorKind::UnknownTopic)
+            {
+                return Err(wrong(error));
+            }
+            if let Offset::Offset(offset) = found.offset() {
+                committed.insert(at.clone(), Committed { offset, metadata: found.metadata().to_owned() });
+            }
+        }
+        Ok(committed)
+    }
+
+    async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
+        let (client, told) = self.client_of(group, false)?;
+        Ok(Box::new(KafkaReader::start(client, told, self.asking.clone())))
+    }
+
+    async fn join(&self, group: &str, member: &str, topic: &TopicName) -> Result<Box<dyn Membership>, LogError> {
+        self.asking.must_exist("join over", &TopicPartition { topic: topic.clone(), partition: 0 }).await?;
+        Ok(Box::new(KafkaMembership::start(&self.config, group, member, topic)?))
+    }
+
+    async fn flush(&self, deadline: Duration) -> Result<(), LogError> {
+        self.producer.flush(deadline).await
+    }
+}

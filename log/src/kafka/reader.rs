@@ -1,0 +1,272 @@
+//! Reading partitions assigned by hand, each from a queue of its own.
+//!
+//! One owner task per reader does all assigning and unassigning, in the order asked, and serves the client's main queue.
+//! A partition is split off the main queue *before* it is assigned: librdkafka then never forwards it there (a queue
+//! that the application has forwarded stays so across assignments), and no record can land where nobody reads it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use rdkafka::Offset;
+use rdkafka::consumer::stream_consumer::StreamPartitionQueue;
+use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
+use rdkafka::message::Message;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::asking::Asking;
+use super::context::Told;
+use super::convert::{fetched, list};
+use super::elsewhere::{Held, drop_elsewhere, run_elsewhere};
+use super::error::{log_error, log_error_told};
+use crate::contract::{Committed, PartitionReader, Reader};
+use crate::error::{LogError, LogErrorKind};
+use crate::record::Fetched;
+use crate::topic::{TopicName, TopicPartition};
+
+pub(super) type Client = Held<Arc<StreamConsumer<Told>>>;
+type Queue = StreamPartitionQueue<Told>;
+
+/// Commits under way at once per reader: each blocks a thread for a round trip.
+const COMMITS: usize = 16;
+/// Assignments done in one call at most.
+const BATCH: usize = 512;
+
+enum Command {
+    Assign(TopicPartition, i64, oneshot::Sender<Result<Queue, LogError>>),
+    Unassign(TopicPartition, Queue),
+}
+
+pub(super) struct KafkaReader {
+    client: Client,
+    told: Told,
+    asking: Arc<Asking>,
+    commands: mpsc::UnboundedSender<Command>,
+    commits: Semaphore,
+    /// Partition counts of topics that were seen to exist.
+    known: Mutex<BTreeMap<TopicName, i32>>,
+}
+
+impl KafkaReader {
+    pub(super) fn start(client: Client, told: Told, asking: Arc<Asking>) -> Self {
+        let (commands, taken) = mpsc::unbounded_channel();
+        tokio::spawn(own(client.clone(), taken));
+        let (commits, known) = (Semaphore::new(COMMITS), Mutex::default());
+        Self { client, told, asking, commands, commits, known }
+    }
+
+    async fn must_exist(&self, at: &TopicPartition) -> Result<(), LogError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&at.topic).copied();
+        if !known.is_some_and(|count| (0..count).contains(&at.partition)) {
+            let count = self.asking.must_exist("assign", at).await?;
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(at.topic.clone(), count);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Reader for KafkaReader {
+    async fn assign(&self, partition: &TopicPartition, offset: i64) -> Result<Box<dyn PartitionReader>, LogError> {
+        self.must_exist(partition).await?;
+        let ended = || LogError::new("assign", partition, LogErrorKind::Fatal, "the reader has ended");
+        let (answer, queue) = oneshot::channel();
+        self.commands.send(Command::Assign(partition.clone(), offset, answer)).map_err(|_| ended())?;
+        let queue = queue.await.map_err(|_| ended())??;
+        Ok(Box::new(KafkaPartitionReader {
+            queue: Some(queue),
+            commands: self.commands.clone(),
+            partition: partition.clone(),
+            failed: None,
+        }))
+    }
+
+    async fn commit(&self, partition: &TopicPartition, commit: &Committed) -> Result<(), LogError> {
+        let wrong = |error| log_error("commit", partition, &error);
+        let offsets = list([(partition, Offset::Offset(commit.offset))]).map_err(wrong)?;
+        if let Some(mut element) = offsets.find_partition(partition.topic.as_str(), partition.partition) {
+            element.set_metadata(&commit.metadata);
+        }
+        let closed = |_| LogError::new("commit", partition, LogErrorKind::Fatal, "the reader has ended");
+        let _permit = self.commits.acquire().await.map_err(closed)?;
+        let client = self.client.clone();
+        let done = run_elsewhere("commit", partition, move || client.commit(&offsets, CommitMode::Sync)).await?;
+        done.map_err(|error| log_error_told("commit", partition, &error, &self.told))
+    }
+}
+
+struct KafkaPartitionReader {
+    /// Taken by the destructor alone.
+    queue: Option<Queue>,
+    commands: mpsc::UnboundedSender<Command>,
+    partition: TopicPartition,
+    /// The error that ended the stream: librdkafka says it once and is silent from then on.
+    failed: Option<LogError>,
+}
+
+#[async_trait]
+impl PartitionReader for KafkaPartitionReader {
+    async fn next(&mut self) -> Result<Fetched, LogError> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        loop {
+            let Some(queue) = &self.queue else {
+                return Err(LogError::new("read", &self.partition, LogErrorKind::Fatal, "the reader has ended"));
+            };
+            let error = match queue.recv().await {
+                Ok(message) => return Ok(fetched(&message, &self.partition)),
+                Err(error) => log_error("read", &self.partition, &error),
+            };
+            match error.kind {
+                LogErrorKind::Transient => {
+                    tracing::debug!(partition = %self.partition, %error, "reading goes on after an error");
+                }
+                LogErrorKind::OffsetOutOfRange => {
+                    self.failed = Some(error.clone());
+                    return Err(error);
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+}
+
+impl Drop for KafkaPartitionReader {
+    fn drop(&mut self) {
+        let Some(queue) = self.queue.take() else { return };
+        // Without an owner task the queue may hold the last share of the client.
+        if let Err(unsent) = self.commands.send(Command::Unassign(self.partition.clone(), queue)) {
+            drop_elsewhere(unsent);
+        }
+    }
+}
+
+/// The owner task: ends when the reader and all its partition readers are gone.
+async fn own(client: Client, mut commands: mpsc::UnboundedReceiver<Command>) {
+    let mut assigned = BTreeSet::new();
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            biased;
+            count = commands.recv_many(&mut batch, BATCH) => {
+                if count == 0 {
+                    break;
+                }
+                for run in runs(batch.drain(..)) {
+                    match run {
+                        Run::Assign(run) => assign(&client, &mut assigned, run).await,
+                        Run::Unassign(run) => unassign(&client, &mut assigned, run).await,
+                    }
+                }
+            }
+            event = client.recv() => match event {
+                Ok(message) => tracing::error!(
+                    topic = message.topic(), partition = message.partition(), offset = message.offset(),
+                    "a record came where nobody reads: this is a bug"
+                ),
+                Err(error) => tracing::debug!(%error, "the reader's client reports an error"),
+            },
+        }
+    }
+}
+
+type Wanted = (TopicPartition, i64, oneshot::Sender<Result<Queue, LogError>>);
+
+/// Consecutive commands of one kind, done together.
+enum Run {
+    Assign(Vec<Wanted>),
+    Unassign(Vec<(TopicPartition, Queue)>),
+}
+
+fn runs(commands: impl Iterator<Item = Command>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for command in commands {
+        match (command, runs.last_mut()) {
+            (Command::Assign(at, offset, answer), Some(Run::Assign(run))) => run.push((at, offset, answer)),
+            (Command::Assign(at, offset, answer), _) => runs.push(Run::Assign(vec![(at, offset, answer)])),
+            (Command::Unassign(at, queue), Some(Run::Unassign(run))) => run.push((at, queue)),
+            (Command::Unassign(at, queue), _) => runs.push(Run::Unassign(vec![(at, queue)])),
+        }
+    }
+    runs
+}
+
+async fn assign(client: &Client, assigned: &mut BTreeSet<TopicPartition>, wanted: Vec<Wanted>) {
+    let mut split = Vec::with_capacity(wanted.len());
+    for (at, offset, answer) in wanted {
+        let refusal = if offset < 0 {
+            Some("a negative offset")
+        } else if assigned.insert(at.clone()) {
+            None
+        } else {
+            Some("it is assigned to this reader already")
+        };
+        let queue = match refusal {
+            None => client.split_partition_queue(at.topic.as_str(), at.partition),
+            Some(why) => {
+                drop(answer.send(Err(LogError::new("assign", &at, LogErrorKind::Fatal, why))));
+                continue;
+            }
+        };
+        match queue {
+            Some(queue) => split.push((at, offset, answer, queue)),
+            None => {
+                assigned.remove(&at);
+                drop(answer.send(Err(LogError::new("assign", &at, LogErrorKind::Fatal, "no queue for it"))));
+            }
+        }
+    }
+    let outcome = match list(split.iter().map(|(at, offset, ..)| (at, Offset::Offset(*offset)))) {
+        Ok(_) if split.is_empty() => return,
+        Ok(offsets) => {
+            let client = client.clone();
+            let subject = format!("{} partitions", split.len());
+            run_elsewhere("assign", subject, move || client.incremental_assign(&offsets)).await
+        }
+        Err(error) => Ok(Err(error)),
+    };
+    let mut unwanted = Vec::new();
+    for (at, _, answer, queue) in split {
+        let answered = match &outcome {
+            Ok(Ok(())) => answer.send(Ok(queue)),
+            Ok(Err(error)) => answer.send(Err(log_error("assign", &at, error))),
+            Err(error) => answer.send(Err(error.clone())),
+        };
+        match answered {
+            // Nobody waits for it any more.
+            Err(Ok(queue)) => unwanted.push((at, queue)),
+            _ if matches!(outcome, Ok(Ok(()))) => {}
+            _ => _ = assigned.remove(&at),
+        }
+    }
+    if !unwanted.is_empty() {
+        unassign(client, assigned, unwanted).await;
+    }
+}
+
+async fn unassign(client: &Client, assigned: &mut BTreeSet<TopicPartition>, unwanted: Vec<(TopicPartition, Queue)>) {
+    let subject = format!("{} partitions", unwanted.len());
+    let outcome = match list(unwanted.iter().map(|(at, _)| (at, Offset::Invalid))) {
+        Ok(offsets) => {
+            let client = client.clone();
+            run_elsewhere("unassign", &subject, move || client.incremental_unassign(&offsets)).await
+        }
+        Err(error) => Ok(Err(error)),
+    };
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, subject, "unassigning failed"),
+        Err(error) => tracing::error!(%error, subject, "unassigning failed"),
+    }
+    for (at, queue) in unwanted {
+        // librdkafka keeps the partition's queue: what was fetched ahead would stay in memory.
+        while queue.recv().now_or_never().is_some() {}
+        assigned.remove(&at);
+    }
+}

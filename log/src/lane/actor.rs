@@ -1,0 +1,294 @@
+//! One lane at work: reads its partitions, runs the handler in order per key, commits what is finished.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+use super::handler::{Handler, Slot};
+use super::queue::Queues;
+use crate::contract::{PartitionReader, Reader};
+use crate::error::LogError;
+use crate::ledger::{Ledger, NotPending, Received};
+use crate::record::Fetched;
+use crate::topic::TopicPartition;
+
+/// How a lane behaves.
+#[derive(Debug, Clone)]
+pub struct LaneConfig {
+    /// Calls of the handler at a time, over all keys of the lane.
+    pub concurrency: usize,
+    /// Records read but not finished, per partition: the bound of memory, and of what a crash repeats.
+    pub pending_per_partition: usize,
+    /// How often finished offsets are committed.
+    pub commit_every: Duration,
+    /// How long running calls may take to end when the lane is given up.
+    pub drain: Duration,
+}
+
+impl Default for LaneConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 32,
+            pending_per_partition: 512,
+            commit_every: Duration::from_millis(500),
+            drain: Duration::from_secs(15),
+        }
+    }
+}
+
+/// A partition to be read, from where, with what its ledger already knows.
+pub(super) struct Assignment {
+    pub partition: TopicPartition,
+    pub reader: Arc<dyn Reader>,
+    pub records: Box<dyn PartitionReader>,
+    pub ledger: Ledger,
+}
+
+/// What a lane is told.
+pub(super) enum Command {
+    /// Reads one more partition.
+    Assign(Box<Assignment>),
+    /// Finishes what runs, commits, and ends; the answer comes when all is committed.
+    Drain(oneshot::Sender<()>),
+}
+
+/// A record with its place in the bound of its partition.
+struct Pending {
+    record: Fetched,
+    room: OwnedSemaphorePermit,
+    /// Which assignment of the partition read it; the acknowledgements of an older one are ignored.
+    assignment: u64,
+}
+
+/// Why a lane stopped by itself: a bug. Nothing more of it is committed.
+#[derive(Debug, thiserror::Error)]
+pub enum LaneFault {
+    /// A call of the handler panicked.
+    #[error("a call panicked: {0}")]
+    Panic(#[from] JoinError),
+    /// The ledger's invariant broke.
+    #[error(transparent)]
+    Ledger(#[from] NotPending),
+}
+
+enum Arrival {
+    Record(Pending),
+    Ended(TopicPartition, LogError),
+}
+
+/// A partition of the lane; lives until its stream ends or the lane does.
+struct Partition {
+    reader: Arc<dyn Reader>,
+    ledger: Ledger,
+    /// Set by a finished record, taken by the next commit.
+    dirty: bool,
+    /// Room kept back while the ledger has too many finished offsets above an unfinished one.
+    withheld: Vec<OwnedSemaphorePermit>,
+    reading: AbortHandle,
+    assignment: u64,
+}
+
+/// The state of one lane; owned by its task.
+pub(super) struct Lane {
+    number: i32,
+    config: LaneConfig,
+    handler: Arc<dyn Handler>,
+    slots: Arc<Semaphore>,
+    partitions: BTreeMap<TopicPartition, Partition>,
+    queues: Queues<Pending>,
+    arrivals: mpsc::Receiver<Arrival>,
+    arrive: mpsc::Sender<Arrival>,
+    readers: JoinSet<()>,
+    calls: JoinSet<(Bytes, Vec<Pending>)>,
+    commits: JoinSet<()>,
+    /// Partitions whose stream ended, for the group to look at again.
+    ended: mpsc::UnboundedSender<(TopicPartition, LogError)>,
+    /// Counts assignments.
+    assignments: u64,
+}
+
+impl Lane {
+    pub(super) fn new(
+        number: i32,
+        config: LaneConfig,
+        handler: Arc<dyn Handler>,
+        ended: mpsc::UnboundedSender<(TopicPartition, LogError)>,
+    ) -> Self {
+        let (arrive, arrivals) = mpsc::channel(config.concurrency.max(16));
+        Self {
+            number,
+            slots: Arc::new(Semaphore::new(config.concurrency.max(1))),
+            config,
+            handler,
+            partitions: BTreeMap::new(),
+            queues: Queues::new(),
+            arrivals,
+            arrive,
+            readers: JoinSet::new(),
+            calls: JoinSet::new(),
+            commits: JoinSet::new(),
+            ended,
+            assignments: 0,
+        }
+    }
+
+    /// Runs until drained, or until a bug shows: a panic of the handler, a broken ledger.
+    pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<(), LaneFault> {
+        let mut commit = interval(self.config.commit_every);
+        commit.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    Some(Command::Assign(assignment)) => self.assign(*assignment),
+                    Some(Command::Drain(done)) => {
+                        self.drain().await?;
+                        let _ = done.send(());
+                        return Ok(());
+                    }
+                    // The group is gone without a word: it was aborted, and so are we.
+                    None => return Ok(()),
+                },
+                Some(call) = self.calls.join_next() => self.finish(call?)?,
+                Some(arrival) = self.arrivals.recv() => self.arrived(arrival),
+                _ = commit.tick() => self.commit(false),
+                Some(_) = self.commits.join_next() => {}
+                Some(_) = self.readers.join_next() => {}
+            }
+        }
+    }
+
+    fn assign(&mut self, assignment: Assignment) {
+        let Assignment { partition, reader, records, ledger } = assignment;
+        tracing::debug!(lane = self.number, %partition, "reading partition");
+        let room = Arc::new(Semaphore::new(self.config.pending_per_partition.max(1)));
+        self.assignments += 1;
+        let assignment = self.assignments;
+        let reading = self.readers.spawn(read(records, room, assignment, self.arrive.clone()));
+        let state = Partition { reader, ledger, dirty: false, withheld: Vec::new(), reading, assignment };
+        if let Some(before) = self.partitions.insert(partition, state) {
+            before.reading.abort();
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Record(pending) => {
+                let Some(partition) = self.partitions.get_mut(&pending.record.position.partition) else { return };
+                if partition.assignment != pending.assignment
+                    || partition.ledger.receive(pending.record.position.offset) != Received::New
+                {
+                    return;
+                }
+                let key = self.handler.order_key(&pending.record);
+                self.queues.push(key.clone(), pending);
+                self.begin(key);
+            }
+            Arrival::Ended(partition, error) => {
+                self.partitions.remove(&partition);
+                self.queues.retain(|pending| pending.record.position.partition != partition);
+                // The receiver lives in the group that owns this lane; if it is gone, so is the lane's purpose.
+                let _ = self.ended.send((partition, error));
+            }
+        }
+    }
+
+    fn begin(&mut self, key: Bytes) {
+        let batch = self.queues.begin(&key, self.handler.batch());
+        if batch.is_empty() {
+            return;
+        }
+        let (handler, slots) = (Arc::clone(&self.handler), Arc::clone(&self.slots));
+        self.calls.spawn(async move {
+            let mut slot = Slot::acquire(slots).await;
+            let (records, places): (Vec<_>, Vec<_>) =
+                batch.into_iter().map(|p| (p.record, (p.room, p.assignment))).unzip();
+            handler.handle(&mut slot, &records).await;
+            let done = records.into_iter().zip(places);
+            (key, done.map(|(record, (room, assignment))| Pending { record, room, assignment }).collect())
+        });
+    }
+
+    fn finish(&mut self, (key, done): (Bytes, Vec<Pending>)) -> Result<(), LaneFault> {
+        for Pending { record, room, assignment } in done {
+            let partition = self.partitions.get_mut(&record.position.partition);
+            let Some(partition) = partition.filter(|p| p.assignment == assignment) else { continue };
+            partition.ledger.finish(record.position.offset)?;
+            partition.dirty = true;
+            partition.withheld.push(room);
+            if partition.ledger.may_dispatch() {
+                partition.withheld.clear();
+            }
+        }
+        self.queues.end(&key);
+        self.begin(key);
+        Ok(())
+    }
+
+    /// Sends the commits of what has finished since the last; they run beside the lane. A commit that fails is repeated
+    /// by the next, since it only ever says where to begin again.
+    fn commit(&mut self, clean: bool) {
+        if !clean && !self.commits.is_empty() {
+            return;
+        }
+        for (name, partition) in &mut self.partitions {
+            if !(clean || std::mem::take(&mut partition.dirty)) {
+                continue;
+            }
+            let (reader, name) = (Arc::clone(&partition.reader), name.clone());
+            let commit = if clean { partition.ledger.commit_handed_over() } else { partition.ledger.commit() };
+            self.commits.spawn(async move {
+                if let Err(error) = reader.commit(&name, &commit).await {
+                    tracing::warn!(partition = %name, %error, "commit failed; the next one covers it");
+                }
+            });
+        }
+    }
+
+    async fn drain(&mut self) -> Result<(), LaneFault> {
+        let deadline = Instant::now() + self.config.drain;
+        self.readers.abort_all();
+        self.queues.retain(|_| false);
+        while let Ok(Some(call)) = timeout_at(deadline, self.calls.join_next()).await {
+            let (key, done) = call?;
+            self.finish((key, done))?;
+        }
+        let clean = self.calls.is_empty();
+        if !clean {
+            tracing::warn!(lane = self.number, calls = self.calls.len(), "gave up on running calls at the deadline");
+        }
+        self.calls.abort_all();
+        while timeout_at(deadline, self.commits.join_next()).await.is_ok_and(|ended| ended.is_some()) {}
+        self.commit(clean);
+        let last = Instant::now() + Duration::from_secs(5);
+        while timeout_at(last, self.commits.join_next()).await.is_ok_and(|ended| ended.is_some()) {}
+        Ok(())
+    }
+}
+
+/// Reads one partition into the lane, no further than there is room.
+async fn read(
+    mut records: Box<dyn PartitionReader>,
+    room: Arc<Semaphore>,
+    assignment: u64,
+    arrive: mpsc::Sender<Arrival>,
+) {
+    loop {
+        let Ok(room) = Arc::clone(&room).acquire_owned().await else { return };
+        let arrival = match records.next().await {
+            Ok(record) => Arrival::Record(Pending { record, room, assignment }),
+            Err(error) => {
+                let _ = arrive.send(Arrival::Ended(records.partition().clone(), error)).await;
+                return;
+            }
+        };
+        if arrive.send(arrival).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The group of processes that share the lanes of a site: which lanes are ours, and which partitions they read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::actor::{Assignment, Command, Lane, LaneConfig, LaneFault};
+use super::handler::Handler;
+use crate::contract::{Committed, Log, Membership, OwnershipChange, Reader};
+use crate::error::LogError;
+use crate::ledger::Ledger;
+use crate::topic::{TopicName, TopicPartition};
+
+/// Which topics of one cluster the lanes read, and under which group their offsets are committed.
+#[derive(Clone)]
+pub struct Source {
+    /// The cluster.
+    pub log: Arc<dyn Log>,
+    /// The group of the commits. It never has members, so its lag shows in every Kafka tool.
+    pub group: String,
+    /// The topics concerned; asked of every topic at every discovery.
+    pub wants: Arc<dyn Fn(&TopicName) -> bool + Send + Sync>,
+}
+
+/// The lanes of one site in this process.
+pub struct LaneGroup {
+    /// The cluster of the site, where the lanes topic is.
+    pub home: Arc<dyn Log>,
+    /// The group that decides who owns which lane.
+    pub group: String,
+    /// This process's name in the group, kept over restarts.
+    pub member: String,
+    /// The lanes topic: its partitions are the lanes.
+    pub lanes_topic: TopicName,
+    /// What is read.
+    pub sources: Vec<Source>,
+    /// What is done with it.
+    pub handler: Arc<dyn Handler>,
+    /// How each lane behaves.
+    pub config: LaneConfig,
+    /// How often topics are looked up again.
+    pub discover_every: Duration,
+    /// Wakes discovery at once (a bucket was enabled).
+    pub discover_now: Arc<Notify>,
+    /// Told which lanes are owned and prepared.
+    pub owned: watch::Sender<BTreeSet<i32>>,
+}
+
+/// Why the lanes stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum LaneError {
+    /// The log refused in a way that waiting does not mend.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A bug: a call of the handler or a lane panicked. Nothing of it was committed.
+    #[error("lane {lane} stopped: {error}")]
+    Lane {
+        /// Which lane.
+        lane: i32,
+        /// The fault.
+        error: LaneFault,
+    },
+}
+
+/// A lane that is ours. Dropping it closes its commands, which ends its task.
+struct Owned {
+    commands: mpsc::UnboundedSender<Command>,
+    task: JoinHandle<Result<(), LaneFault>>,
+    assigned: BTreeSet<(usize, TopicPartition)>,
+    prepared: bool,
+}
+
+/// A partition that a lane is about to read.
+struct Begun {
+    /// Which source.
+    number: usize,
+    partition: TopicPartition,
+    committed: Option<Committed>,
+}
+
+impl Begun {
+    /// Whether nobody's writes may still be under way: nobody read it before, or it was handed over.
+    fn clean(&self) -> bool {
+        self.committed.as_ref().is_none_or(|c| Ledger::restore(c).is_ok_and(|ledger| ledger.handed_over()))
+    }
+}
+
+/// The group while it runs.
+struct Running {
+    spec: LaneGroup,
+    lanes_count: i32,
+    readers: Vec<Arc<dyn Reader>>,
+    lanes: BTreeMap<i32, Owned>,
+    ended: mpsc::UnboundedSender<(TopicPartition, LogError)>,
+}
+
+impl LaneGroup {
+    /// Joins, works, and leaves cleanly when `stop` is cancelled.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), LaneError> {
+        let lanes_count = self.home.topic(&self.lanes_topic).await?.map_or(0, |info| info.partitions);
+        if lanes_count == 0 {
+            return Err(LaneError::Log(LogError {
+                operation: "join",
+                subject: self.lanes_topic.to_string(),
+                kind: crate::LogErrorKind::UnknownTopic,
+                message: "the lanes topic does not exist: enable a bucket first (twinlog bucket enable)".to_owned(),
+            }));
+        }
+        let mut membership = self.home.join(&self.group, &self.member, &self.lanes_topic).await?;
+        let mut readers: Vec<Arc<dyn Reader>> = Vec::new();
+        for source in &self.sources {
+            readers.push(source.log.reader(&source.group).await?.into());
+        }
+        let (ended, mut endings) = mpsc::unbounded_channel();
+        let mut discover = interval(self.discover_every);
+        discover.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let poke = Arc::clone(&self.discover_now);
+        let mut running = Running { spec: self, lanes_count, readers, lanes: BTreeMap::new(), ended };
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                change = membership.next() => running.ownership(change?, membership.as_mut()).await?,
+                Some((partition, error)) = endings.recv() => running.forget(&partition, &error),
+                _ = discover.tick() => running.discover().await?,
+                () = poke.notified() => running.discover().await?,
+            }
+        }
+        let all = running.lanes.keys().copied().collect::<Vec<_>>();
+        running.drain(&all).await?;
+        membership.leave().await?;
+        Ok(())
+    }
+}
+
+impl Running {
+    async fn ownership(&mut self, change: OwnershipChange, membership: &mut dyn Membership) -> Result<(), LaneError> {
+        match change {
+            OwnershipChange::Acquired(lanes) => {
+                tracing::info!(?lanes, group = %self.spec.group, "lanes acquired");
+                for lane in lanes {
+                    self.lanes.entry(lane).or_insert_with(|| start(lane, &self.spec, self.ended.clone()));
+                }
+                self.discover().await?;
+            }
+            OwnershipChange::Revoked(lanes) => {
+                tracing::info!(?lanes, group = %self.spec.group, "lanes revoked: draining");
+                self.drain(&lanes).await?;
+                membership.released(&lanes).await?;
+            }
+            OwnershipChange::Lost(lanes) => {
+                tracing::warn!(?lanes, group = %self.spec.group, "lanes lost: another process owns them already");
+                for lane in lanes {
+                    if let Some(owned) = self.lanes.remove(&lane) {
+                        owned.task.abort();
+                    }
+                }
+                self.tell();
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks up the topics of every source and gives each owned lane the partitions that it does not read yet. A
+    /// cluster that cannot be reached is left for the next time.
+    async fn discover(&mut self) -> Result<(), LaneError> {
+        self.check_lanes().await?;
+        let mut found: BTreeMap<i32, Vec<(usize, TopicPartition)>> = BTreeMap::new();
+        for (number, source) in self.spec.sources.iter().enumerate() {
+            let topics = match source.log.topics().await {
+                Ok(topics) => topics,
+                Err(error) => {
+                    tracing::warn!(%error, "topics could not be looked up; trying again");
+                    continue;
+                }
+            };
+            for (topic, info) in topics.iter().filter(|(topic, _)| (source.wants)(topic)) {
+                for partition in 0..info.partitions {
+                    let lane = crate::partition::lane_of(partition, self.lanes_count);
+                    let partition = TopicPartition { topic: topic.clone(), partition };
+                    found.entry(lane).or_default().push((number, partition));
+                }
+            }
+        }
+        let mut begun = BTreeMap::new();
+        for lane in self.lanes.keys().copied().collect::<Vec<_>>() {
+            match self.committed(lane, found.remove(&lane).unwrap_or_default()).await {
+                Ok(partitions) => drop(begun.insert(lane, partitions)),
+                Err(error) => tracing::warn!(lane, %error, "commits could not be read; trying again"),
+            }
+        }
+        self.prepare(&begun).await;
+        for (lane, partitions) in begun {
+            if let Err(error) = self.assign(lane, partitions).await {
+                tracing::warn!(lane, %error, "partitions could not be assigned; trying again");
+            }
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// The partitions that a lane does not read yet, with what was committed of them.
+    async fn committed(&self, lane: i32, partitions: Vec<(usize, TopicPartition)>) -> Result<Vec<Begun>, LogError> {
+        let Some(owned) = self.lanes.get(&lane) else { return Ok(Vec::new()) };
+        let mut begun = Vec::new();
+        for (number, partition) in partitions.into_iter().filter(|p| !owned.assigned.contains(p)) {
+            let source = &self.spec.sources[number];
+            let mut committed = source.log.committed(&source.group, std::slice::from_ref(&partition)).await?;
+            let committed = committed.remove(&partition);
+            begun.push(Begun { number, partition, committed });
+        }
+        Ok(begun)
+    }
+
+    /// Prepares the lanes that are new, all at once: it can take as long as a write stays acceptable to a store.
+    async fn prepare(&mut self, begun: &BTreeMap<i32, Vec<Begun>>) {
+        let handler = &self.spec.handler;
+        let new = begun.iter().filter(|(lane, _)| self.lanes.get(lane).is_some_and(|owned| !owned.prepared));
+        let prepare = new.map(|(lane, partitions)| async move {
+            handler.prepare(*lane, partitions.iter().all(Begun::clean)).await;
+            *lane
+        });
+        let prepared = futures::future::join_all(prepare).await;
+        for lane in prepared {
+            if let Some(owned) = self.lanes.get_mut(&lane) {
+                owned.prepared = true;
+            }
+        }
+    }
+
+    async fn assign(&mut self, lane: i32, begun: Vec<Begun>) -> Result<(), LogError> {
+        for Begun { number, partition, committed } in begun {
+            let ledger = self.begin(number, &partition, committed).await?;
+            // Before the first record is handled the log must say that this lane is being worked on, or an owner after
+            // a crash would not know that writes of ours may still act.
+            let reader = Arc::clone(&self.readers[number]);
+            reader.commit(&partition, &ledger.commit()).await?;
+            let records = reader.assign(&partition, ledger.start()).await?;
+            let Some(owned) = self.lanes.get_mut(&lane) else { return Ok(()) };
+            owned.assigned.insert((number, partition.clone()));
+            // A lane that has died is found by its task's result.
+            let _ = owned.commands.send(Command::Assign(Box::new(Assignment { partition, reader, records, ledger })));
+        }
+        Ok(())
+    }
+
+    /// Where a partition's reading begins. Records that nobody read and the log no longer has are told, never skipped silently.
+    async fn begin(
+        &self,
+        number: usize,
+        partition: &TopicPartition,
+        committed: Option<Committed>,
+    ) -> Result<Ledger, LogError> {
+        let ends = self.spec.sources[number].log.watermarks(partition).await?;
+        let from = committed.as_ref().map_or(0, |c| c.offset);
+        if from < ends.first {
+            self.spec.handler.gap(partition, from, ends.first).await;
+            return Ok(Ledger::at(ends.first));
+        }
+        if from > ends.next {
+            // The topic was made anew: what the old one still had is gone.
+            self.spec.handler.gap(partition, from, ends.next).await;
+            return Ok(Ledger::at(ends.first));
+        }
+        let Some(committed) = committed else { return Ok(Ledger::at(ends.first)) };
+        Ok(Ledger::restore(&committed).unwrap_or_else(|error| {
+            tracing::warn!(%partition, %error, "the commit's metadata is not ours: what was done above it is repeated");
+            Ledger::at(committed.offset)
+        }))
+    }
+
+    async fn drain(&mut self, lanes: &[i32]) -> Result<(), LaneError> {
+        let mut draining = Vec::new();
+        for lane in lanes {
+            let Some(owned) = self.lanes.remove(lane) else { continue };
+            let (done, answer) = oneshot::channel();
+            let _ = owned.commands.send(Command::Drain(done));
+            draining.push((*lane, owned.task, answer));
+        }
+        self.tell();
+        for (lane, mut task, answer) in draining {
+            // The lane bounds its own draining; this bound is for one that hangs.
+            let bound = self.spec.config.drain + Duration::from_secs(10);
+            let _ = timeout(bound, answer).await;
+            match timeout(Duration::from_secs(1), &mut task).await {
+                Ok(ended) => {
+                    ended.map_err(LaneFault::from).and_then(|r| r).map_err(|error| LaneError::Lane { lane, error })?;
+                }
+                Err(_) => task.abort(),
+            }
+        }
+        Ok(())
+    }
+
+    /// A lane whose task has ended by itself has panicked: the process must not go on as if nothing were wrong.
+    async fn check_lanes(&mut self) -> Result<(), LaneError> {
+        let dead = self.lanes.iter().find(|(_, owned)| owned.task.is_finished()).map(|(lane, _)| *lane);
+        let Some(lane) = dead else { return Ok(()) };
+        let Some(owned) = self.lanes.remove(&lane) else { return Ok(()) };
+        self.tell();
+        let ended = owned.task.await.map_err(LaneFault::from).and_then(|result| result);
+        ended.map_err(|error| LaneError::Lane { lane, error })
+    }
+
+    fn forget(&mut self, partition: &TopicPartition, error: &LogError) {
+        tracing::error!(%partition, %error, "reading a partition ended; it is looked at again at the next discovery");
+        for owned in self.lanes.values_mut() {
+            owned.assigned.retain(|(_, assigned)| assigned != partition);
+        }
+    }
+
+    fn tell(&self) {
+        let ready = self.lanes.iter().filter(|(_, owned)| owned.prepared).map(|(lane, _)| *lane).collect();
+        self.spec.owned.send_if_modified(|owned| {
+            let changed = *owned != ready;
+            *owned = ready;
+            changed
+        });
+    }
+}
+
+fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<(TopicPartition, LogError)>) -> Owned {
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let lane = Lane::new(number, spec.config.clone(), Arc::clone(&spec.handler), ended);
+    let task = tokio::spawn(lane.run(inbox));
+    Owned { commands, task, assigned: BTreeSet::new(), prepared: false }
+}

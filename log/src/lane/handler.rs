@@ -1,0 +1,72 @@
+//! What a lane does with records: the contract between the lane and capture or apply.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::record::Fetched;
+use crate::topic::TopicPartition;
+
+/// Handles the records of a lane.
+///
+/// - Records with the same [`order_key`](Handler::order_key) are handled one call after the other, in the order in
+///   which they were read; different keys in parallel, up to the lane's concurrency.
+/// - A call that returns has *done* its records: their offsets may be committed. There is no failure: whoever cannot
+///   do a record keeps trying, waiting in [`Slot::idle`], or writes it to a dead-letter topic and returns.
+/// - A call may be dropped at any await (lane lost, shutdown past its deadline); its records come again.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// By what the record is kept in order, nearly always the bytes of `bucket/key`.
+    fn order_key(&self, record: &Fetched) -> Bytes;
+
+    /// How many waiting records of one key a single call takes at most; at least one.
+    fn batch(&self) -> usize {
+        1
+    }
+
+    /// Called when a lane has been acquired, before its first record: the place to bring the index to the end of every
+    /// reachable facts topic. Unless `clean`, the owner before may have died in the middle of a write: wait until what
+    /// it sent can no longer act.
+    async fn prepare(&self, lane: i32, clean: bool) {
+        let _ = (lane, clean);
+    }
+
+    /// The log no longer has the records from `from` up to `to`, and nobody had read them: to be told loudly.
+    async fn gap(&self, partition: &TopicPartition, from: i64, to: i64);
+
+    /// Does one or more records of one key, oldest first.
+    async fn handle(&self, slot: &mut Slot, records: &[Fetched]);
+}
+
+/// A call's share of the lane's concurrency.
+pub struct Slot {
+    all: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Slot {
+    /// Waits for a share of `all`.
+    pub(crate) async fn acquire(all: Arc<Semaphore>) -> Self {
+        // The semaphore is never closed, so an error cannot come; without a permit the call merely goes on unshared.
+        let held = Arc::clone(&all).acquire_owned().await.ok();
+        Self { all, held }
+    }
+
+    /// A slot of its own, for calls outside a lane (tests, the release of a hold).
+    #[must_use]
+    pub fn free() -> Self {
+        Self { all: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), held: None }
+    }
+
+    /// Waits for something slow (a backoff, a hold, a doubt's answer) without taking up the lane's concurrency; the
+    /// share is taken back before this returns. Other keys go on meanwhile, this key waits.
+    pub async fn idle<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        self.held = None;
+        let result = wait.await;
+        self.held = Arc::clone(&self.all).acquire_owned().await.ok();
+        result
+    }
+}

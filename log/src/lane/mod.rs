@@ -1,0 +1,14 @@
+//! Lanes: one share of all keys, owned by one process at a time, whose records are handled in order per key and in
+//! parallel over keys, with the offsets committed by the ledger.
+
+mod actor;
+mod group;
+mod handler;
+mod queue;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+mod tests;
+
+pub use actor::{LaneConfig, LaneFault};
+pub use group::{LaneError, LaneGroup, Source};
+pub use handler::{Handler, Slot};

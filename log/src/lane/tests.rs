@@ -1,0 +1,216 @@
+//! Lanes on the in-memory log, on simulated time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Handler, LaneConfig, LaneError, LaneGroup, Slot, Source};
+use crate::memory::MemoryLog;
+use crate::{Cleanup, Fetched, Headers, Ledger, Log, Record, TopicName, TopicPartition, TopicSpec};
+
+/// Remembers what it handled, and keeps a key waiting while its gate is closed.
+#[derive(Default)]
+struct Recorder {
+    handled: Mutex<Vec<(String, i64)>>,
+    prepared: Mutex<Vec<(i32, bool)>>,
+    gaps: Mutex<Vec<(i64, i64)>>,
+    closed: Mutex<Option<Bytes>>,
+    changed: Notify,
+}
+
+#[async_trait]
+impl Handler for Recorder {
+    fn order_key(&self, record: &Fetched) -> Bytes {
+        record.key.clone().unwrap_or_default()
+    }
+
+    async fn prepare(&self, lane: i32, clean: bool) {
+        self.prepared.lock().unwrap().push((lane, clean));
+    }
+
+    async fn gap(&self, _: &TopicPartition, from: i64, to: i64) {
+        self.gaps.lock().unwrap().push((from, to));
+    }
+
+    async fn handle(&self, slot: &mut Slot, records: &[Fetched]) {
+        for record in records {
+            let key = self.order_key(record);
+            while *self.closed.lock().unwrap() == Some(key.clone()) {
+                slot.idle(self.changed.notified()).await;
+            }
+            let name = String::from_utf8_lossy(&key).into_owned();
+            self.handled.lock().unwrap().push((name, record.position.offset));
+            self.changed.notify_waiters();
+        }
+    }
+}
+
+impl Recorder {
+    /// Waits until so many records have been handled.
+    async fn handled(&self, count: usize) -> Vec<(String, i64)> {
+        loop {
+            let changed = self.changed.notified();
+            let handled = self.handled.lock().unwrap().clone();
+            if handled.len() >= count {
+                return handled;
+            }
+            changed.await;
+        }
+    }
+}
+
+fn topic(name: &str) -> TopicName {
+    TopicName::new(name).unwrap()
+}
+
+fn data(partition: i32) -> TopicPartition {
+    TopicPartition { topic: topic("data"), partition }
+}
+
+async fn log_with(partitions: i32) -> MemoryLog {
+    let log = MemoryLog::new();
+    for (name, partitions) in [("lanes", 2), ("data", partitions)] {
+        let spec = TopicSpec {
+            name: topic(name),
+            partitions,
+            replication_factor: 1,
+            min_insync_replicas: 1,
+            cleanup: Cleanup::Delete,
+            retention_ms: -1,
+            retention_bytes: -1,
+            max_message_bytes: 1 << 20,
+        };
+        log.create_topic(&spec).await.unwrap();
+    }
+    log
+}
+
+async fn put(log: &MemoryLog, partition: i32, key: &str) {
+    let record = Record {
+        topic: topic("data"),
+        partition,
+        key: Some(Bytes::copy_from_slice(key.as_bytes())),
+        value: None,
+        headers: Headers::default(),
+        timestamp_ms: 0,
+    };
+    log.append(record).await.unwrap();
+}
+
+fn run(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, config: LaneConfig) -> Running {
+    let home: Arc<dyn Log> = Arc::new(log.clone());
+    let group = LaneGroup {
+        home: Arc::clone(&home),
+        group: "lanes-group".to_owned(),
+        member: member.to_owned(),
+        lanes_topic: topic("lanes"),
+        sources: vec![Source {
+            log: home,
+            group: "apply".to_owned(),
+            wants: Arc::new(|name| name.as_str() == "data"),
+        }],
+        handler: Arc::clone(handler) as Arc<dyn Handler>,
+        config,
+        discover_every: Duration::from_secs(5),
+        discover_now: Arc::default(),
+        owned: watch::Sender::default(),
+    };
+    let stop = CancellationToken::new();
+    Running { stop: stop.clone(), task: tokio::spawn(group.run(stop)) }
+}
+
+struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), LaneError>>,
+}
+
+impl Running {
+    async fn stopped(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+async fn committed(log: &MemoryLog, partition: i32) -> Ledger {
+    let commits = log.committed("apply", &[data(partition)]).await.unwrap();
+    Ledger::restore(&commits[&data(partition)]).unwrap()
+}
+
+/// Scenario: two keys in one partition; the first record of one cannot be done yet.
+/// Guarantee: the other key goes on, the stuck key keeps its order, the commit stays below the stuck record, and a
+/// restart repeats the stuck records only.
+#[tokio::test(start_paused = true)]
+async fn a_stuck_key_holds_back_itself_and_the_commit_but_nothing_else() {
+    let log = log_with(2).await;
+    for key in ["a", "b", "a", "b", "b"] {
+        put(&log, 0, key).await;
+    }
+    let stuck = Arc::new(Recorder::default());
+    *stuck.closed.lock().unwrap() = Some(Bytes::from_static(b"a"));
+    let config = LaneConfig { concurrency: 1, drain: Duration::from_secs(1), ..LaneConfig::default() };
+    let running = run(&log, "one", &stuck, config.clone());
+    let handled = stuck.handled(3).await;
+    assert_eq!(handled, [("b".to_owned(), 1), ("b".to_owned(), 3), ("b".to_owned(), 4)]);
+    running.stopped().await;
+    assert_eq!(committed(&log, 0).await.start(), 0);
+    assert!(!committed(&log, 0).await.handed_over(), "a call was given up: what it had sent may still act");
+
+    let fresh = Arc::new(Recorder::default());
+    let running = run(&log, "one", &fresh, config);
+    let handled = fresh.handled(2).await;
+    assert_eq!(handled, [("a".to_owned(), 0), ("a".to_owned(), 2)], "what was finished is not repeated");
+    let cautious: BTreeMap<i32, bool> = fresh.prepared.lock().unwrap().iter().copied().collect();
+    assert_eq!(cautious[&0], false, "the owner before did not hand over");
+    running.stopped().await;
+    assert_eq!(committed(&log, 0).await.start(), 5);
+    assert!(committed(&log, 0).await.handed_over());
+}
+
+/// Scenario: a second process joins, and the first one leaves.
+/// Guarantee: every record is handled exactly once when lanes change hands cleanly.
+#[tokio::test(start_paused = true)]
+async fn lanes_change_hands_without_repeating() {
+    let log = log_with(4).await;
+    let handler = Arc::new(Recorder::default());
+    let one = run(&log, "one", &handler, LaneConfig::default());
+    for n in 0..20 {
+        put(&log, n % 4, &format!("k{n}")).await;
+    }
+    handler.handled(20).await;
+    let two = run(&log, "two", &handler, LaneConfig::default());
+    for n in 20..40 {
+        put(&log, n % 4, &format!("k{n}")).await;
+    }
+    handler.handled(40).await;
+    one.stopped().await;
+    for n in 40..60 {
+        put(&log, n % 4, &format!("k{n}")).await;
+    }
+    let mut keys: Vec<_> = handler.handled(60).await.into_iter().map(|(key, _)| key).collect();
+    two.stopped().await;
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 60, "no key was handled twice");
+}
+
+/// Scenario: the log's retention deleted records that nobody had read.
+/// Guarantee: it is told, and reading goes on at the first record that is left.
+#[tokio::test(start_paused = true)]
+async fn a_gap_is_told() {
+    let log = log_with(2).await;
+    for _ in 0..3 {
+        put(&log, 0, "a").await;
+    }
+    log.trim(&data(0), 2).unwrap();
+    let handler = Arc::new(Recorder::default());
+    let running = run(&log, "one", &handler, LaneConfig::default());
+    assert_eq!(handler.handled(1).await, [("a".to_owned(), 2)]);
+    assert_eq!(*handler.gaps.lock().unwrap(), [(0, 2)]);
+    running.stopped().await;
+}

@@ -1,0 +1,149 @@
+//! The ledger's finished offsets as the text that Kafka keeps with a commit.
+//!
+//! Base64 (URL alphabet, no padding) of: one byte of flags, then for each finished run above the commit, lowest
+//! first, the length of the hole before it and its own length, as LEB128 varints; deflated where that is shorter.
+//! Nothing to say is the empty text.
+
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+
+use super::runs::Runs;
+
+/// Kafka's default limit on a commit's metadata (`offset.metadata.max.bytes`), in bytes.
+pub const METADATA_LIMIT: usize = 4096;
+
+const DEFLATED: u8 = 1;
+const HANDED_OVER: u8 = 2;
+/// More than any metadata of ours inflates to: twice ten bytes for each of the runs that could fit it deflated.
+const INFLATED_LIMIT: u64 = 1 << 20;
+
+/// Why a commit's metadata was not understood; probably another tool wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("commit metadata at offset {offset} is not a ledger's: {why}")]
+pub struct MetadataError {
+    /// The committed offset.
+    pub offset: i64,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// The text for `done` above `commit`, or `None` if it is longer than Kafka takes.
+pub(super) fn encode(commit: i64, done: &Runs, handed_over: bool) -> Option<String> {
+    encode_first(commit, done, handed_over, usize::MAX)
+}
+
+/// The text for as many of the lowest runs as fit.
+pub(super) fn encode_what_fits(commit: i64, done: &Runs, handed_over: bool) -> String {
+    if let Some(text) = encode(commit, done, handed_over) {
+        return text;
+    }
+    let (mut fits, mut too_many) = (0, done.len());
+    while too_many - fits > 1 {
+        let middle = fits + (too_many - fits) / 2;
+        match encode_first(commit, done, handed_over, middle) {
+            Some(_) => fits = middle,
+            None => too_many = middle,
+        }
+    }
+    encode_first(commit, done, handed_over, fits).unwrap_or_default()
+}
+
+/// A cheap look that never says yes wrongly: two varints of ten bytes a run, four characters for three bytes.
+pub(super) fn surely_shorter_than(done: &Runs, limit: usize) -> bool {
+    done.len().saturating_mul(27) + 4 < limit
+}
+
+fn encode_first(commit: i64, done: &Runs, handed_over: bool, count: usize) -> Option<String> {
+    let flags = if handed_over { HANDED_OVER } else { 0 };
+    let mut plain = vec![flags];
+    let mut at = commit;
+    for (start, end) in done.iter().take(count) {
+        put_varint(&mut plain, start.abs_diff(at));
+        put_varint(&mut plain, end.abs_diff(start));
+        at = end;
+    }
+    if plain == [0] {
+        return Some(String::new());
+    }
+    let shortest = match deflated(&plain) {
+        Some(deflated) if deflated.len() < plain.len() => deflated,
+        _ => plain,
+    };
+    let text = URL_SAFE_NO_PAD.encode(shortest);
+    (text.len() <= METADATA_LIMIT).then_some(text)
+}
+
+/// Flags and deflated runs; `None` if the encoder fails, which writing into memory does not.
+fn deflated(plain: &[u8]) -> Option<Vec<u8>> {
+    let (flags, runs) = plain.split_first()?;
+    let mut encoder = DeflateEncoder::new(vec![flags | DEFLATED], Compression::best());
+    encoder.write_all(runs).ok()?;
+    encoder.finish().ok()
+}
+
+/// The finished runs above `commit`, and whether the writer had handed over.
+pub(super) fn decode(commit: i64, text: &str) -> Result<(Runs, bool), MetadataError> {
+    let wrong = |why: String| MetadataError { offset: commit, why };
+    if text.is_empty() {
+        return Ok((Runs::default(), false));
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|error| wrong(error.to_string()))?;
+    let Some((flags, rest)) = bytes.split_first() else {
+        return Err(wrong("no flags".to_owned()));
+    };
+    if flags & !(DEFLATED | HANDED_OVER) != 0 {
+        return Err(wrong(format!("unknown flags {flags:#04x}")));
+    }
+    let mut plain = Vec::new();
+    if flags & DEFLATED == 0 {
+        plain.extend_from_slice(rest);
+    } else {
+        DeflateDecoder::new(rest)
+            .take(INFLATED_LIMIT)
+            .read_to_end(&mut plain)
+            .map_err(|error| wrong(error.to_string()))?;
+        if plain.len() as u64 == INFLATED_LIMIT {
+            return Err(wrong("inflates to too much".to_owned()));
+        }
+    }
+    let mut done = Runs::default();
+    let (mut rest, mut at) = (plain.as_slice(), commit);
+    while !rest.is_empty() {
+        let hole = take_varint(&mut rest).ok_or_else(|| wrong("cut off".to_owned()))?;
+        let length = take_varint(&mut rest).ok_or_else(|| wrong("cut off".to_owned()))?;
+        let start = at.checked_add_unsigned(hole);
+        let end = start.and_then(|start| start.checked_add_unsigned(length));
+        let (Some(start), Some(end), false) = (start, end, hole == 0 || length == 0) else {
+            return Err(wrong("impossible run".to_owned()));
+        };
+        done.insert(start, end);
+        at = end;
+    }
+    Ok((done, flags & HANDED_OVER != 0))
+}
+
+fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push((value as u8 & 0x7f) | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}

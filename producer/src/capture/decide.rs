@@ -1,0 +1,200 @@
+//! From what was told of a version with an id, what was found, and what the index says, to facts and events. Pure.
+//!
+//! - A removal told by name is believed as it stands: ids are never born twice.
+//! - A marker's name lies on some builds: what was found decides.
+//! - A birth stamps what is not empty as BIRTH; a named category is KNOWN, with the notice's time; what an examination
+//!   finds and nothing explains is UNKNOWN. No event carries stamps of categories that it does not speak of.
+//! - A doubt is always answered, and by a fact alone: it never creates.
+
+use twinlog_index::{Said, VersionState};
+use twinlog_schemas::{Answer, Basis, Category, FactBody, Removal, Told};
+
+use super::found::{Found, Stamps, removed_at};
+use super::outcome::{Circumstances, Outcome};
+use super::stamp::{CATEGORIES, Grounds, is_empty, is_explained, stamp};
+use super::waiting::{Telling, Waiting};
+use crate::observe::Settled;
+
+/// What of a version has to be read before [`decide`] can answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing.
+    Nothing,
+    /// What can be compared: no body, no parts, the time in seconds.
+    Look,
+    /// All, with the time as exact as can be: the version may have to be created elsewhere.
+    Whole,
+}
+
+/// What has to be read for these notices.
+#[must_use]
+pub fn wish(telling: &Telling<'_>) -> Wish {
+    if telling.removed.is_some() {
+        return if telling.doubts().next().is_some() { Wish::Look } else { Wish::Nothing };
+    }
+    if telling.creates() { Wish::Whole } else { Wish::Look }
+}
+
+/// Whether the decision depends on what other sites have said, so that the index should be up to date.
+#[must_use]
+pub fn needs_index(telling: &Telling<'_>) -> bool {
+    !telling.examined.is_empty()
+}
+
+/// Decides about a version with an id.
+#[must_use]
+pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &VersionState) -> Outcome {
+    let mut outcome = if let Some(removed) = telling.removed {
+        removal(here, removed, Told::Removed)
+    } else {
+        match found {
+            Found::Object(..) => object(here, telling, found, state),
+            Found::Marker(_) => marker(here, telling, found),
+            Found::Absent | Found::Unread => absent(here, telling, state),
+        }
+    };
+    outcome.facts.extend(answers(telling, found));
+    outcome
+}
+
+/// The answers to all doubts among the notices.
+pub(super) fn answers<'a>(telling: &'a Telling<'_>, found: &'a Found) -> impl Iterator<Item = FactBody> + 'a {
+    telling.doubts().map(|asked| FactBody::Answer(Answer { doubt_id: asked.id, reading: found.answer() }))
+}
+
+fn removal(here: &Circumstances, cause: &Waiting, told: Told) -> Outcome {
+    let removal = Removal {
+        removed_at_ns: cause.time_ns(),
+        cause: cause.notice.cause.clone(),
+        lifecycle: cause.notice.lifecycle,
+    };
+    Outcome {
+        events: vec![here.removal(cause, told, removed_at(removal.removed_at_ns))],
+        facts: vec![FactBody::Removed(removal)],
+        settled: None,
+    }
+}
+
+fn object(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &VersionState) -> Outcome {
+    let Some((object, modified)) = found.object() else { return Outcome::default() };
+    let nothing = Said::default();
+    let said = state.said.get(&here.site).unwrap_or(&nothing);
+    let mut outcome = Outcome::default();
+    let mut told = Stamps::default();
+    let mut changes = Vec::new();
+    for category in CATEGORIES {
+        let changed = telling.changed.get(&category);
+        let grounds = match changed {
+            Some(cause) => Grounds { basis: Basis::Known, at_ns: cause.time_ns() },
+            None => match unnamed(category, here, telling, found, state) {
+                Some(basis) => {
+                    let at_ns = if basis == Basis::Birth { modified.ns } else { here.now_ns };
+                    Grounds { basis, at_ns }
+                }
+                None => continue,
+            },
+        };
+        outcome.facts.extend(stamp(category, object, grounds, said, &here.site, &mut told));
+        if let Some(cause) = changed {
+            changes.push((category, *cause));
+        }
+    }
+    if let Some(born) = telling.born {
+        outcome.events.push(here.event(born, Told::Born, found, told));
+        return outcome;
+    }
+    for (category, cause) in changes {
+        outcome.events.push(here.event(cause, told_of(category), found, only(category, &told)));
+    }
+    if let Some((cause, asked)) = telling.sweep_or_replay() {
+        let mut event = here.event(cause, Told::Examined, found, or_said(told, said));
+        event.may_create = asked.may_create;
+        outcome.events.push(event);
+    }
+    if outcome.events.is_empty() && telling.examined.is_empty() {
+        // A marker's event about an object: some other version's, or none's.
+        outcome.settled = Some(Settled::Untold);
+    }
+    outcome
+}
+
+/// On what basis a category that no notice names is stamped, if at all.
+fn unnamed(
+    category: Category,
+    here: &Circumstances,
+    telling: &Telling<'_>,
+    found: &Found,
+    state: &VersionState,
+) -> Option<Basis> {
+    let (object, _) = found.object()?;
+    let unexplained = || !is_explained(category, object, state, &here.site, here.now_ns);
+    if !telling.examined.is_empty() && telling.born.is_none() && unexplained() {
+        return Some(Basis::Unknown);
+    }
+    (telling.born.is_some() && !is_empty(category, object, here.now_ns)).then_some(Basis::Birth)
+}
+
+fn marker(here: &Circumstances, telling: &Telling<'_>, found: &Found) -> Outcome {
+    let mut outcome = Outcome::default();
+    if let Some(born) = telling.born.or(telling.marker) {
+        outcome.events.push(here.event(born, Told::Born, found, Stamps::default()));
+    } else if let Some((cause, asked)) = telling.sweep_or_replay() {
+        let mut event = here.event(cause, Told::Examined, found, Stamps::default());
+        event.may_create = asked.may_create;
+        outcome.events.push(event);
+    } else if telling.examined.is_empty() {
+        outcome.settled = Some(Settled::Untold);
+    }
+    outcome
+}
+
+/// The version is not there, and no notice says so by a name that is believed.
+fn absent(here: &Circumstances, telling: &Telling<'_>, state: &VersionState) -> Outcome {
+    if let Some(marker) = telling.marker {
+        return removal(here, marker, Told::Removed);
+    }
+    if telling.born.is_some() || !telling.changed.is_empty() {
+        return Outcome::settled(Settled::Superseded);
+    }
+    let (Some((cause, _)), Some(known)) = (telling.sweep_or_replay(), state.removed()) else {
+        // Absence alone tells nothing: the version may never have come here.
+        return Outcome::settled(Settled::Untold);
+    };
+    // The removal is known: it is told once more, so that whoever missed it plans it again.
+    let own = state.said.get(&here.site).is_some_and(|said| said.removal.is_some());
+    Outcome {
+        events: vec![here.removal(cause, Told::Examined, removed_at(known.removed_at_ns))],
+        facts: if own { vec![FactBody::Removed(known)] } else { Vec::new() },
+        settled: None,
+    }
+}
+
+pub(super) fn told_of(category: Category) -> Told {
+    match category {
+        Category::Tags => Told::Tags,
+        Category::Retention => Told::Retention,
+        Category::LegalHold => Told::LegalHold,
+        Category::Unknown => Told::Unknown,
+    }
+}
+
+/// The stamps with one category only.
+pub(super) fn only(category: Category, stamps: &Stamps) -> Stamps {
+    let mut only = Stamps::default();
+    match category {
+        Category::Tags => only.tags.clone_from(&stamps.tags),
+        Category::Retention => only.retention.clone_from(&stamps.retention),
+        Category::LegalHold => only.legal_hold.clone_from(&stamps.legal_hold),
+        Category::Unknown => {}
+    }
+    only
+}
+
+/// An examined version's stamps: those just given, else what this site has said before.
+fn or_said(stamps: Stamps, said: &Said) -> Stamps {
+    Stamps {
+        tags: stamps.tags.or_else(|| said.tags.clone()),
+        retention: stamps.retention.or_else(|| said.retention.as_ref().map(|registers| registers.effective().clone())),
+        legal_hold: stamps.legal_hold.or_else(|| said.legal_hold.clone()),
+    }
+}

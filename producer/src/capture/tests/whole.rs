@@ -1,0 +1,503 @@
+//! Capture as a whole: clients act at an in-memory store, its notices go through the notices topic of an in-memory
+//! log, and what stands in the facts and change topics afterwards is compared with what the clients did.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use twinlog_index::{Index, MemoryIndex};
+use twinlog_log::clock::{Clock, Ids};
+use twinlog_log::fault::{Fault, FaultyLog};
+use twinlog_log::lane::{Handler, Slot};
+use twinlog_log::memory::MemoryLog;
+use twinlog_log::{Cleanup, Fetched, Log, LogErrorKind, TopicName, TopicPartition, TopicSpec, Topics};
+use twinlog_schemas::{
+    BucketName, ChangeEvent, Codec, EventId, ExamineCause, ObjectKey, OwnNotice, Retention, RetentionMode, Tags, Told,
+    VersionKind, VersionRef,
+};
+use twinlog_site::memory::{BucketSetup, ClientPut, Door as StoreDoor, MemoryClient, MemorySite, MemorySiteOptions, Quirks};
+
+use super::*;
+use crate::buckets::BucketSettings;
+use crate::notice::{self, Door};
+use crate::observe::Unobserved;
+use crate::partitions::Outgoing;
+use crate::{AlwaysFresh, Capture, CaptureConfig, Parts, Producer};
+
+const PARTITIONS: i32 = 4;
+
+/// A clock that moves on by a little at every look.
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now_ns(&self) -> i64 {
+        self.0.fetch_add(70_001, Ordering::SeqCst)
+    }
+}
+
+struct World {
+    store: MemorySite,
+    client: MemoryClient,
+    memory: MemoryLog,
+    log: Arc<FaultyLog>,
+    index: Arc<MemoryIndex>,
+    topics: Topics,
+    clock: Arc<Ticking>,
+    producer: Producer,
+    capture: Arc<Capture>,
+    bucket: BucketName,
+    key: ObjectKey,
+}
+
+impl World {
+    async fn new(quirks: Quirks) -> Self {
+        Self::with(quirks, CaptureConfig::default(), true).await
+    }
+
+    async fn with(quirks: Quirks, config: CaptureConfig, change_topic: bool) -> Self {
+        let clock = Arc::new(Ticking(AtomicI64::new(1_795_393_500_000_000_000)));
+        let ticking = Arc::clone(&clock);
+        let options = MemorySiteOptions::new(site("east"), quirks, Arc::new(move || ticking.now_ns()), 7);
+        let store = MemorySite::new(options);
+        let bucket: BucketName = "bucket".parse().unwrap();
+        store.create_bucket(&bucket, BucketSetup::REPLICATED);
+        subscribed(&store, &bucket).await;
+        let memory = MemoryLog::new();
+        let topics = Topics::new("t").unwrap();
+        let east = site("east");
+        let mut names = vec![topics.notices(&east), topics.facts(&east), topics.control(&east)];
+        names.extend(change_topic.then(|| topics.changes(&east, &bucket)));
+        for name in names {
+            memory.create_topic(&spec(name)).await.unwrap();
+        }
+        let log = Arc::new(FaultyLog::new(Arc::new(memory.clone())));
+        let index = Arc::new(MemoryIndex::new());
+        let selection: BTreeMap<BucketName, BucketSettings> = [(bucket.clone(), BucketSettings::default())].into();
+        let parts = Parts {
+            site: Arc::new(store.clone()),
+            log: Arc::clone(&log) as Arc<dyn Log>,
+            index: Arc::clone(&index) as Arc<dyn Index>,
+            freshness: Arc::new(AlwaysFresh),
+            codec: Arc::new(Codec::new().unwrap()),
+            topics: topics.clone(),
+            selection: Arc::new(selection),
+            ids: Ids::new(Arc::clone(&clock) as Arc<dyn Clock>, 1),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            observer: Arc::new(Unobserved),
+        };
+        let producer = Producer::new(parts, config).unwrap();
+        let capture = producer.capture();
+        let client = store.client("client");
+        let key = "key".parse().unwrap();
+        Self { store, client, memory, log, index, topics, clock, producer, capture, bucket, key }
+    }
+
+    /// Everything that the store has told since the last time, captured: each door's notices once.
+    async fn settle(&self) {
+        for notice in self.store.take_notices() {
+            let door = match notice.door {
+                StoreDoor::Fast => Door::Fast,
+                StoreDoor::Sure => Door::Sure,
+                StoreDoor::Audit => Door::Audit,
+            };
+            let pieces = notice::split(&notice.json, Some(door)).unwrap();
+            self.producer.inbox().append(pieces, door).await.unwrap();
+        }
+        self.capture_all().await;
+    }
+
+    async fn capture_all(&self) {
+        let mut keys: BTreeMap<Bytes, Vec<Fetched>> = BTreeMap::new();
+        for record in self.all(&self.topics.notices(&site("east"))) {
+            keys.entry(self.capture.order_key(&record)).or_default().push(record);
+        }
+        for records in keys.values() {
+            self.capture.handle(&mut Slot::free(), records).await;
+        }
+        for partition in 0..PARTITIONS {
+            let topic = self.topics.notices(&site("east"));
+            let at = TopicPartition { topic, partition };
+            let next = self.memory.watermarks(&at).await.unwrap().next;
+            self.memory.trim(&at, next).unwrap();
+        }
+    }
+
+    async fn ask(&self, cause: ExamineCause, version_id: Option<VersionId>, may_create: bool) -> EventId {
+        let id = Ids::new(Arc::clone(&self.clock) as Arc<dyn Clock>, 99).event_id();
+        let own = OwnNotice {
+            id,
+            cause,
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+            version_id,
+            may_create,
+            asked_by: site("west"),
+            asked_at_us: self.clock.now_us(),
+        };
+        let topic = self.topics.notices(&site("east"));
+        let outgoing = Outgoing {
+            topic: &topic,
+            bucket: &self.bucket,
+            key: &self.key,
+            record_key: None,
+            value: own.to_json().unwrap().into(),
+            headers: Default::default(),
+            timestamp_ms: 0,
+        };
+        let record = self.capture.partitions.place(outgoing).await.unwrap();
+        self.memory.append(record).await.unwrap();
+        self.capture_all().await;
+        id
+    }
+
+    fn all(&self, topic: &TopicName) -> Vec<Fetched> {
+        let at = |partition| TopicPartition { topic: topic.clone(), partition };
+        (0..PARTITIONS).flat_map(|partition| self.memory.records(&at(partition))).collect()
+    }
+
+    fn events(&self) -> Vec<ChangeEvent> {
+        let codec = Codec::new().unwrap();
+        let records = self.all(&self.topics.changes(&site("east"), &self.bucket));
+        records.iter().map(|record| codec.decode_change(record.value.as_ref().unwrap()).unwrap()).collect()
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let codec = Codec::new().unwrap();
+        let records = self.all(&self.topics.facts(&site("east")));
+        records.iter().map(|record| codec.decode_fact(record.value.as_ref().unwrap()).unwrap()).collect()
+    }
+
+    fn control(&self) -> Vec<String> {
+        let records = self.all(&self.topics.control(&site("east")));
+        records.iter().map(|record| String::from_utf8(record.key.clone().unwrap().to_vec()).unwrap()).collect()
+    }
+
+    fn put(&self, body: &'static [u8]) -> VersionId {
+        self.put_as(&ClientPut { body: Bytes::from_static(body), ..ClientPut::default() })
+    }
+
+    fn put_as(&self, put: &ClientPut) -> VersionId {
+        self.client.put(&self.bucket, &self.key, put).unwrap().version_id
+    }
+
+    fn version(&self, version_id: &VersionId) -> VersionRef {
+        VersionRef { bucket: self.bucket.clone(), key: self.key.clone(), version_id: version_id.clone() }
+    }
+
+    fn true_times(&self) -> BTreeMap<VersionId, i64> {
+        self.store.times_of(&self.bucket, &self.key).unwrap().into_iter().collect()
+    }
+}
+
+async fn subscribed(store: &MemorySite, bucket: &BucketName) {
+    use twinlog_site::Site;
+    store.subscribe(bucket).await.unwrap();
+}
+
+fn spec(name: TopicName) -> TopicSpec {
+    TopicSpec {
+        name,
+        partitions: PARTITIONS,
+        replication_factor: 1,
+        min_insync_replicas: 1,
+        cleanup: Cleanup::Delete,
+        retention_ms: -1,
+        retention_bytes: -1,
+        max_message_bytes: 1 << 20,
+    }
+}
+
+fn told(events: &[ChangeEvent]) -> Vec<(Told, VersionKind)> {
+    events.iter().map(|event| (event.told, event.kind)).collect()
+}
+
+fn tags(value: &str) -> Tags {
+    [("k".to_owned(), value.to_owned())].into()
+}
+
+fn both() -> [Quirks; 2] {
+    [Quirks::rustfs(), Quirks::minio()]
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_life_is_told_whole_and_to_the_nanosecond() {
+    for quirks in both() {
+        let world = World::new(quirks).await;
+        let put = ClientPut { body: Bytes::from_static(b"hello"), tags: tags("a"), ..ClientPut::default() };
+        let first = world.put_as(&put);
+        world.settle().await;
+        world.client.tag(&world.bucket, &world.key, Some(&first), &tags("b")).unwrap();
+        world.settle().await;
+        world.put(b"again");
+        world.client.delete(&world.bucket, &world.key).unwrap();
+        let times = world.true_times();
+        world.settle().await;
+        world.client.delete_version(&world.version(&first), false).unwrap();
+        world.settle().await;
+        let events = world.events();
+        assert_eq!(
+            told(&events),
+            [
+                (Told::Born, VersionKind::Object),
+                (Told::Tags, VersionKind::Object),
+                (Told::Born, VersionKind::Object),
+                (Told::Born, VersionKind::DeleteMarker),
+                (Told::Removed, VersionKind::Removed),
+            ]
+        );
+        for event in events.iter().filter(|event| event.told == Told::Born) {
+            assert_eq!(event.modified_at_ns, times[&event.version_id]);
+        }
+        assert_eq!(events[0].object.as_ref().unwrap().body.as_deref(), Some(&b"hello"[..]));
+        let state = world.index.version(&world.version(&first)).unwrap();
+        assert_eq!(state.tags().map(|stamp| (stamp.value, stamp.basis)), Some((tags("b"), Basis::Known)));
+        assert!(state.removed().is_some(), "what was written is in the index at once");
+        for fact in world.facts() {
+            assert!(events.iter().any(|event| event.event_id == fact.event_id), "{fact:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn the_copies_of_other_doors_cost_nothing() {
+    let world = World::new(Quirks::minio()).await;
+    world.put(b"a");
+    world.client.tag(&world.bucket, &world.key, None, &tags("b")).unwrap();
+    let doors = world.store.take_notices();
+    assert_eq!(doors.len(), 4, "each notice by two doors");
+    for notice in &doors {
+        let pieces = notice::split(&notice.json, Some(Door::Fast)).unwrap();
+        world.producer.inbox().append(pieces, Door::Fast).await.unwrap();
+        world.capture_all().await;
+    }
+    assert_eq!(told(&world.events()).len(), 2);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_multi_deletes_marker_is_found_by_its_time() {
+    for quirks in both() {
+        let world = World::new(quirks).await;
+        world.put(b"a");
+        world.settle().await;
+        world.client.delete_many(&world.bucket, &[(world.key.clone(), None)]).pop().unwrap().unwrap();
+        let times = world.true_times();
+        world.settle().await;
+        let events = world.events();
+        assert_eq!(told(&events[1..]), [(Told::Born, VersionKind::DeleteMarker)]);
+        let marker = &events[1];
+        assert_eq!(marker.modified_at_ns / 1_000_000, times[&marker.version_id] / 1_000_000);
+        assert!(marker.modified_at_ns > events[0].modified_at_ns);
+    }
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn markers_removed_by_id_are_removed_whatever_the_notice_is_called() {
+    for quirks in both() {
+        let world = World::new(quirks).await;
+        world.put(b"a");
+        let marker = world.client.delete(&world.bucket, &world.key).unwrap().version_id.unwrap();
+        world.settle().await;
+        world.client.delete_version(&world.version(&marker), false).unwrap();
+        world.settle().await;
+        assert_eq!(world.events().last().map(|event| (event.told, event.version_id.clone())), Some((Told::Removed, marker.clone())));
+        assert!(world.index.version(&world.version(&marker)).unwrap().removed().is_some());
+    }
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn locks_are_told_on_both_stores() {
+    for quirks in both() {
+        let world = World::new(quirks).await;
+        let (one, other) = (world.put(b"a"), world.put(b"b"));
+        world.settle().await;
+        let until_ms = world.clock.now_ms() + 3_600_000;
+        let retention = Retention { mode: RetentionMode::Governance, until_ms };
+        world.client.retain(&world.bucket, &world.key, Some(&one), Some(retention), false).unwrap();
+        world.settle().await;
+        world.client.legal_hold(&world.bucket, &world.key, Some(&other), true).unwrap();
+        world.settle().await;
+        world.client.legal_hold(&world.bucket, &world.key, Some(&other), false).unwrap();
+        world.settle().await;
+        let events = world.events();
+        let locks: Vec<_> = events[2..].iter().map(|event| (event.told, event.version_id.clone())).collect();
+        assert_eq!(
+            locks,
+            [(Told::Retention, one.clone()), (Told::LegalHold, other.clone()), (Told::LegalHold, other.clone())]
+        );
+        let state = world.index.version(&world.version(&other)).unwrap();
+        assert_eq!(state.legal_hold().map(|stamp| (stamp.value, stamp.basis)), Some((false, Basis::Known)));
+        let state = world.index.version(&world.version(&one)).unwrap();
+        assert_eq!(state.retention().and_then(|stamp| stamp.value), Some(retention));
+    }
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_doubt_has_its_answer_and_creates_nothing() {
+    let world = World::new(Quirks::rustfs()).await;
+    let there = world.put_as(&ClientPut { tags: tags("x"), ..ClientPut::default() });
+    let _ = world.store.take_notices();
+    let doubt = world.ask(ExamineCause::Doubt, Some(there.clone()), false).await;
+    let state = world.index.version(&world.version(&there)).unwrap();
+    let answer = &state.answer(&site("east")).unwrap().answer;
+    assert_eq!((answer.doubt_id, answer.reading.present, &answer.reading.tags), (doubt, true, &tags("x")));
+    assert_eq!(state.tags().map(|stamp| stamp.basis), Some(Basis::Unknown));
+    world.ask(ExamineCause::Doubt, Some("gone".parse().unwrap()), false).await;
+    let state = world.index.version(&world.version(&"gone".parse().unwrap())).unwrap();
+    assert!(!state.answer(&site("east")).unwrap().answer.reading.present);
+    assert!(world.events().is_empty());
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_sweep_of_a_whole_key_examines_every_version_oldest_first() {
+    let world = World::new(Quirks::rustfs()).await;
+    let (one, two) = (world.put(b"a"), world.put(b"b"));
+    world.client.delete(&world.bucket, &world.key).unwrap();
+    let _ = world.store.take_notices();
+    world.ask(ExamineCause::Sweep, None, true).await;
+    let events = world.events();
+    assert!(events.iter().all(|event| event.told == Told::Examined && event.creates()));
+    assert_eq!(events.iter().map(|event| event.version_id.clone()).take(2).collect::<Vec<_>>(), [one, two]);
+    assert_eq!(events[2].kind, VersionKind::DeleteMarker);
+    assert!(events.is_sorted_by_key(|event| event.modified_at_ns), "times keep the listing's order");
+    assert_eq!(events[1].object.as_ref().unwrap().body.as_deref(), Some(&b"b"[..]));
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn null_versions_are_registered() {
+    for quirks in both() {
+        let mut world = World::new(quirks).await;
+        world.key = "folder/".parse().unwrap();
+        let id = world.put(b"");
+        assert!(id.is_null());
+        world.settle().await;
+        world.client.delete(&world.bucket, &world.key).unwrap();
+        world.settle().await;
+        assert_eq!(told(&world.events()), [(Told::Born, VersionKind::Object), (Told::Removed, VersionKind::Removed)]);
+        let register = world.index.version(&world.version(&id)).unwrap().null().unwrap();
+        assert_eq!(register.state, twinlog_schemas::NullState::Removed);
+    }
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_version_gone_before_it_was_read_is_superseded_by_its_removal() {
+    let world = World::new(Quirks::rustfs()).await;
+    let id = world.put(b"a");
+    let birth = world.store.take_notices();
+    world.client.delete_version(&world.version(&id), false).unwrap();
+    let removal = world.store.take_notices();
+    for notice in birth.into_iter().chain(removal) {
+        let pieces = notice::split(&notice.json, Some(Door::Sure)).unwrap();
+        world.producer.inbox().append(pieces, Door::Sure).await.unwrap();
+        world.capture_all().await;
+    }
+    assert_eq!(told(&world.events()), [(Told::Removed, VersionKind::Removed)]);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn twinlogs_own_principal_is_filtered_and_nobody_elses() {
+    let config = CaptureConfig { own_principals: ["client".to_owned()].into(), ..CaptureConfig::default() };
+    let world = World::with(Quirks::rustfs(), config, true).await;
+    world.put(b"a");
+    world.settle().await;
+    assert!(world.events().is_empty());
+    world.store.client("else").put(&world.bucket, &world.key, &ClientPut::default()).unwrap();
+    world.settle().await;
+    assert_eq!(world.events().len(), 1);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn transient_faults_of_the_log_lose_nothing_and_keep_facts_first() {
+    let world = World::new(Quirks::rustfs()).await;
+    world.put_as(&ClientPut { tags: tags("a"), ..ClientPut::default() });
+    let facts = world.topics.facts(&site("east"));
+    let changes = world.topics.changes(&site("east"), &world.bucket);
+    for topic in [facts, changes] {
+        world.log.inject(Some(topic.clone()), Fault::Reject(LogErrorKind::Transient));
+        world.log.inject(Some(topic), Fault::FailAfterWrite(LogErrorKind::Transient));
+    }
+    world.settle().await;
+    assert_eq!(world.log.unused(), 0);
+    assert_eq!((world.facts().len(), world.events().len()), (2, 2), "written again where it was not known");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_bucket_that_cannot_be_captured_is_marked_dirty_once_and_blocks_nothing() {
+    let world = World::with(Quirks::rustfs(), CaptureConfig::default(), false).await;
+    world.put(b"a");
+    world.put(b"b");
+    world.settle().await;
+    assert_eq!(world.control(), ["dirty/bucket"]);
+    world.memory.create_topic(&spec(world.topics.changes(&site("east"), &world.bucket))).await.unwrap();
+    world.put(b"c");
+    world.settle().await;
+    assert_eq!(world.events().len(), 1, "it goes on by itself once it is mended");
+    world.store.delete_bucket(&world.bucket);
+    world.ask(ExamineCause::Sweep, None, true).await;
+    assert_eq!(world.control(), ["dirty/bucket"], "on record since it began");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn records_that_are_no_notices_do_not_stop_the_lane() {
+    let world = World::new(Quirks::rustfs()).await;
+    let at = TopicPartition { topic: world.topics.notices(&site("east")), partition: 0 };
+    let record = twinlog_log::Record {
+        topic: at.topic.clone(),
+        partition: 0,
+        key: None,
+        value: Some(Bytes::from_static(b"no notice")),
+        headers: Default::default(),
+        timestamp_ms: 0,
+    };
+    world.memory.append(record).await.unwrap();
+    world.put(b"a");
+    world.settle().await;
+    assert_eq!(world.events().len(), 1);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn the_fast_door_is_heard_and_heard_again_after_it_closed() {
+    let world = World::new(Quirks::rustfs()).await;
+    let (buckets, watching) = watch::channel(BTreeSet::from([world.bucket.clone()]));
+    let (lanes, owned) = watch::channel(BTreeSet::new());
+    let stop = CancellationToken::new();
+    let listening = tokio::spawn(world.producer.listen(watching, owned).run(stop.clone()));
+    let heard = || world.all(&world.topics.notices(&site("east"))).len();
+    tokio::task::yield_now().await;
+    world.put(b"nobody owns the lane yet");
+    lanes.send_replace(BTreeSet::from([0]));
+    let until = |wanted: usize| async move {
+        for _ in 0..1_000 {
+            if heard() == wanted {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("heard {} of {wanted}", heard());
+    };
+    // Connecting shows only by what is heard: write until something is.
+    while heard() == 0 {
+        world.put(b"a");
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let before = heard();
+    world.put(b"b");
+    until(before + 1).await;
+    world.store.disconnect_listeners();
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    world.put(b"c");
+    until(before + 2).await;
+    buckets.send_replace(BTreeSet::new());
+    stop.cancel();
+    listening.await.unwrap();
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn schemas_are_published_by_fingerprint() {
+    let world = World::new(Quirks::rustfs()).await;
+    world.producer.publish_schemas().await.unwrap();
+    let keys = world.control();
+    assert!(keys.len() >= 3 && keys.iter().all(|key| key.starts_with("schema/")), "{keys:?}");
+}

@@ -1,0 +1,198 @@
+//! The work on one key: for each subject read, decide, write.
+
+use twinlog_log::lane::Slot;
+use twinlog_schemas::{BucketName, ObjectKey, VersionId, VersionKind};
+
+use super::Capture;
+use super::copies::CopyId;
+use super::decide::{decide, needs_index, wish};
+use super::found::Found;
+use super::outcome::{Circumstances, Outcome};
+use super::reads::{Source, sequencers};
+use super::stop::Stop;
+use super::time::markers_within;
+use super::waiting::{Job, Subject, Telling, Waiting, merge};
+use super::{audit, null};
+use crate::notice::{Examination, Hint, Notice};
+use crate::observe::Settled;
+
+impl Capture {
+    /// Captures everything that waits about one key; returns once all that it causes is acknowledged. A bucket that
+    /// cannot be captured is marked dirty instead.
+    pub(super) async fn capture_key(
+        &self,
+        slot: &mut Slot,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        waiting: Vec<Waiting>,
+    ) {
+        let Some(settings) = self.parts.selection.settings(bucket) else { return };
+        let jobs = merge(waiting);
+        let source = Source { capture: self, bucket, key, settings, sequencers: sequencers(&jobs) };
+        for job in &jobs {
+            if let Err(Stop(reason)) = source.job(slot, job).await {
+                self.mark_dirty(slot, bucket, &reason).await;
+                job.waiting.iter().for_each(|_| self.parts.observer.settled(bucket, Settled::Dirty));
+                continue;
+            }
+            self.succeeded(bucket);
+            for (n, one) in job.waiting.iter().enumerate() {
+                if let Some(id) = CopyId::of(&one.notice) {
+                    self.remember_copy(id);
+                }
+                self.parts.observer.captured(bucket);
+                if n > 0 {
+                    self.parts.observer.settled(bucket, Settled::Merged);
+                }
+            }
+        }
+    }
+}
+
+impl Source<'_> {
+    async fn job(&self, slot: &mut Slot, job: &Job) -> Result<(), Stop> {
+        match &job.subject {
+            Subject::Version(id) => self.one_version(slot, id, &job.waiting).await,
+            Subject::Markers => self.markers(slot, &job.waiting).await,
+            Subject::Locks => self.locks(slot, &job.waiting).await,
+            Subject::AllVersions => self.all_versions(slot, &job.waiting).await,
+            Subject::Nothing => Ok(()),
+        }
+    }
+
+    async fn one_version(&self, slot: &mut Slot, id: &VersionId, waiting: &[Waiting]) -> Result<(), Stop> {
+        let telling = Telling::of(waiting);
+        let found = if id.is_null() {
+            self.find_null(slot, &telling).await?
+        } else {
+            self.find(slot, id, &telling, wish(&telling)).await?
+        };
+        if needs_index(&telling) || id.is_null() {
+            slot.idle(self.capture.parts.freshness.all()).await;
+        }
+        let here = self.here(id);
+        let state = self.capture.state(slot, &here.version()).await;
+        let outcome = if id.is_null() {
+            null::decide(&here, &telling, &found, &state)
+        } else {
+            decide(&here, &telling, &found, &state)
+        };
+        self.write(slot, &here, outcome, &state).await
+    }
+
+    /// Markers made by a multi-delete whose notice names none: those that the listing shows in its time.
+    async fn markers(&self, slot: &mut Slot, waiting: &[Waiting]) -> Result<(), Stop> {
+        let listing = self.list(slot).await?;
+        let longest = self.capture.config.longest_request_ms;
+        let mut told: Vec<(&VersionId, &Waiting)> = Vec::new();
+        for one in waiting {
+            for listed in markers_within(&listing, one.time_ns(), longest) {
+                if !told.iter().any(|(id, _)| *id == &listed.version_id) {
+                    told.push((&listed.version_id, one));
+                }
+            }
+        }
+        told.sort_by_key(|(id, _)| std::cmp::Reverse(listing.iter().position(|listed| listed.version_id == **id)));
+        if told.is_empty() {
+            self.capture.parts.observer.settled(self.bucket, Settled::Untold);
+        }
+        for (id, cause) in told {
+            if id.is_null() {
+                self.one_version(slot, id, std::slice::from_ref(&named(cause, id))).await?;
+                continue;
+            }
+            let Some(found) = self.listed_marker(&listing, id) else { continue };
+            let here = self.here(id);
+            let state = self.capture.state(slot, &here.version()).await;
+            let notice = named(cause, id);
+            let outcome = decide(&here, &Telling::of(std::slice::from_ref(&notice)), &found, &state);
+            self.remember(id, &found);
+            self.write(slot, &here, outcome, &state).await?;
+        }
+        Ok(())
+    }
+
+    /// A lock of some version has changed: every version of the key is compared with what this site last had.
+    async fn locks(&self, slot: &mut Slot, waiting: &[Waiting]) -> Result<(), Stop> {
+        slot.idle(self.capture.parts.freshness.all()).await;
+        let telling = Telling::of(waiting);
+        let listing = self.list(slot).await?;
+        let mut anything = false;
+        for listed in listing.iter().rev().filter(|listed| listed.kind == VersionKind::Object) {
+            let id = &listed.version_id;
+            let found = self.find(slot, id, &telling, super::decide::Wish::Look).await?;
+            let here = self.here(id);
+            let state = self.capture.state(slot, &here.version()).await;
+            let outcome = audit::decide(&here, &telling, &found, &state);
+            anything |= !outcome.facts.is_empty();
+            self.write(slot, &here, outcome, &state).await?;
+        }
+        if !anything {
+            self.capture.parts.observer.settled(self.bucket, Settled::Untold);
+        }
+        Ok(())
+    }
+
+    /// Every version of the key that the store lists or the index knows, oldest first.
+    async fn all_versions(&self, slot: &mut Slot, waiting: &[Waiting]) -> Result<(), Stop> {
+        let listing = self.list(slot).await?;
+        let index = &self.capture.parts.index;
+        let known = self.capture.indexed(slot, || index.versions_of(self.bucket, self.key)).await;
+        let listed: Vec<VersionId> = listing.into_iter().rev().map(|listed| listed.version_id).collect();
+        let unlisted: Vec<VersionId> = known.into_keys().filter(|id| !listed.contains(id)).collect();
+        for id in unlisted.iter().chain(&listed) {
+            let waiting: Vec<Waiting> = waiting.iter().map(|one| named(one, id)).collect();
+            self.one_version(slot, id, &waiting).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        slot: &mut Slot,
+        here: &Circumstances,
+        outcome: Outcome,
+        state: &twinlog_index::VersionState,
+    ) -> Result<(), Stop> {
+        if let Some(how) = outcome.settled {
+            self.capture.parts.observer.settled(self.bucket, how);
+        }
+        for event in &outcome.events {
+            let times = event.kind != VersionKind::Removed && event.creates();
+            if times {
+                self.capture.remember_time(self.bucket, self.key, &here.version_id, event.modified_at_ns);
+            }
+        }
+        self.capture.emit(slot, here, outcome, state).await
+    }
+
+    fn remember(&self, id: &VersionId, found: &Found) {
+        if let Found::Object(_, modified) | Found::Marker(modified) = found {
+            self.capture.remember_time(self.bucket, self.key, id, modified.ns);
+        }
+    }
+
+    fn here(&self, id: &VersionId) -> Circumstances {
+        let parts = &self.capture.parts;
+        Circumstances {
+            event_id: parts.ids.event_id(),
+            site: parts.site.name().clone(),
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+            version_id: id.clone(),
+            now_ns: parts.clock.now_ns(),
+        }
+    }
+}
+
+/// A notice that named no version, as one that names this.
+fn named(waiting: &Waiting, id: &VersionId) -> Waiting {
+    let hint = match &waiting.notice.hint {
+        Hint::Marker(None) => Hint::Marker(Some(id.clone())),
+        Hint::Examine(asked) => {
+            Hint::Examine(Examination { version_id: Some(id.clone()), ..asked.clone() })
+        }
+        other => other.clone(),
+    };
+    Waiting { notice: Notice { hint, ..waiting.notice.clone() }, noticed_at_us: waiting.noticed_at_us }
+}

@@ -1,0 +1,63 @@
+//! The way into the notices topic, shared by intake and listen: one record per notice, keyed and placed by
+//! `bucket/key`, with the door in its headers.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use twinlog_log::clock::Clock;
+use twinlog_log::{LogError, TopicName};
+
+use crate::buckets::Selection;
+use crate::notice::{Door, Hint, Piece};
+use crate::observe::{Dropped, Observer};
+use crate::partitions::{Outgoing, Partitions};
+
+/// Appends notices to a site's notices topic.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    pub partitions: Arc<Partitions>,
+    pub topic: TopicName,
+    pub selection: Arc<dyn Selection>,
+    pub clock: Arc<dyn Clock>,
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Inbox {
+    /// Appends what is of interest and waits until the log has acknowledged all of it. The appends are begun in
+    /// order. After an error some of the notices may stand in the log; to send all again does no harm.
+    pub(crate) async fn append(&self, pieces: Vec<Piece>, door: Door) -> Result<(), LogError> {
+        let wanted: Vec<Piece> = pieces.into_iter().filter(|piece| self.wants(piece, door)).collect();
+        let received_at_us = self.clock.now_us();
+        let mut records = Vec::with_capacity(wanted.len());
+        for piece in &wanted {
+            let outgoing = Outgoing {
+                topic: &self.topic,
+                bucket: &piece.notice.bucket,
+                key: &piece.notice.key,
+                record_key: None,
+                value: piece.text.clone().into(),
+                headers: door.headers(received_at_us),
+                timestamp_ms: received_at_us / 1_000,
+            };
+            records.push(self.partitions.place(outgoing).await?);
+        }
+        let outcomes = join_all(records.into_iter().map(|record| self.partitions.append(record))).await;
+        for (outcome, piece) in outcomes.into_iter().zip(&wanted) {
+            outcome?;
+            self.observer.received(door, &piece.notice.bucket);
+        }
+        Ok(())
+    }
+
+    fn wants(&self, piece: &Piece, door: Door) -> bool {
+        let why = if piece.notice.hint == Hint::Nothing {
+            Dropped::Irrelevant
+        } else if self.selection.settings(&piece.notice.bucket).is_none() {
+            Dropped::NotSelected
+        } else {
+            return true;
+        };
+        self.observer.dropped(door, why);
+        false
+    }
+}

@@ -1,0 +1,296 @@
+//! Intake over a real socket and an in-memory log: what is answered, what stands in the log, and what a refusal says.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use twinlog_log::clock::SystemClock;
+use twinlog_log::fault::{Fault, FaultyLog};
+use twinlog_log::memory::MemoryLog;
+use twinlog_log::partition::partition_of;
+use twinlog_log::{Cleanup, Fetched, Log, LogErrorKind, TopicName, TopicPartition, TopicSpec, Topics};
+use twinlog_schemas::BucketName;
+
+use super::*;
+use crate::buckets::BucketSettings;
+use crate::inbox::Inbox;
+use crate::notice::Door;
+use crate::observe::{Dropped, Observer};
+use crate::partitions::Partitions;
+
+const PARTITIONS: i32 = 12;
+
+#[derive(Default)]
+struct Counted(Mutex<BTreeMap<String, usize>>);
+
+impl Counted {
+    fn count(&self, what: impl Into<String>) {
+        *self.0.lock().unwrap().entry(what.into()).or_default() += 1;
+    }
+
+    fn of(&self, what: &str) -> usize {
+        self.0.lock().unwrap().get(what).copied().unwrap_or_default()
+    }
+}
+
+impl Observer for Counted {
+    fn received(&self, door: Door, _: &BucketName) {
+        self.count(format!("received {}", door.as_str()));
+    }
+
+    fn dropped(&self, _: Door, why: Dropped) {
+        self.count(why.as_str());
+    }
+
+    fn malformed(&self, _: Door) {
+        self.count("malformed");
+    }
+
+    fn unauthorised(&self) {
+        self.count("unauthorised");
+    }
+
+    fn refused(&self, _: Door) {
+        self.count("refused");
+    }
+}
+
+struct Served {
+    address: SocketAddr,
+    log: Arc<FaultyLog>,
+    memory: MemoryLog,
+    topic: TopicName,
+    observer: Arc<Counted>,
+    folder: tempfile::TempDir,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+struct Said {
+    status: u16,
+    head: String,
+    text: String,
+}
+
+impl Served {
+    async fn new(change: impl FnOnce(&mut IntakeConfig, &mut QuarantineConfig)) -> Self {
+        let memory = MemoryLog::new();
+        let site = "east".parse().unwrap();
+        let topic = Topics::new("t").unwrap().notices(&site);
+        let spec = TopicSpec {
+            name: topic.clone(),
+            partitions: PARTITIONS,
+            replication_factor: 1,
+            min_insync_replicas: 1,
+            cleanup: Cleanup::Delete,
+            retention_ms: -1,
+            retention_bytes: -1,
+            max_message_bytes: 1 << 20,
+        };
+        memory.create_topic(&spec).await.unwrap();
+        let log = Arc::new(FaultyLog::new(Arc::new(memory.clone())));
+        let observer = Arc::new(Counted::default());
+        let selection: BTreeMap<BucketName, BucketSettings> =
+            [("capture".parse().unwrap(), BucketSettings::default())].into();
+        let inbox = Inbox {
+            partitions: Arc::new(Partitions::new(Arc::clone(&log) as Arc<dyn Log>)),
+            topic: topic.clone(),
+            selection: Arc::new(selection),
+            clock: Arc::new(SystemClock),
+            observer: Arc::clone(&observer) as Arc<dyn Observer>,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = IntakeConfig::with_token(Token::new("s3cret"));
+        let mut quarantine = QuarantineConfig::in_dir(folder.path().join("quarantine"));
+        change(&mut config, &mut quarantine);
+        let quarantine = Arc::new(Quarantine::new(quarantine));
+        let routes = router(IntakeParts { site, inbox, quarantine, config });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, routes, stop.clone()));
+        Self { address, log, memory, topic, observer, folder, _stop: stop.drop_guard() }
+    }
+
+    async fn send(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> Said {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let authorization = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: intake\r\nconnection: close\r\n{authorization}content-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // A refused body may be cut off before it was read.
+        let _ = stream.write_all(body).await;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Said { status, head: head.to_ascii_lowercase(), text: text.to_owned() }
+    }
+
+    async fn post(&self, path: &str, body: &[u8]) -> Said {
+        self.send("POST", path, Some("s3cret"), body).await
+    }
+
+    fn records(&self) -> Vec<Fetched> {
+        let partition = |partition| TopicPartition { topic: self.topic.clone(), partition };
+        (0..PARTITIONS).flat_map(|n| self.memory.records(&partition(n))).collect()
+    }
+
+    fn quarantined(&self) -> usize {
+        std::fs::read_dir(self.folder.path().join("quarantine")).map_or(0, Iterator::count)
+    }
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rustfs").join(name)).unwrap()
+}
+
+#[tokio::test]
+async fn stores_probes_are_answered_without_a_token() {
+    let served = Served::new(|_, _| ()).await;
+    for (method, path) in [("HEAD", "/"), ("GET", "/"), ("HEAD", "/notices/east"), ("HEAD", "/audit/east")] {
+        assert_eq!(served.send(method, path, None, b"").await.status, 200, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_notice_stands_in_the_log_when_it_is_answered() {
+    let served = Served::new(|_, _| ()).await;
+    assert_eq!(served.post("/notices/east", &fixture("put.json")).await.status, 200);
+    assert_eq!(served.post("/notices/east?door=fast", &fixture("put.json")).await.status, 200);
+    let records = served.records();
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0].key.as_deref(), Some(&b"capture/put"[..]));
+    assert_eq!(records[0].position.partition.partition, partition_of("capture", "put", PARTITIONS));
+    assert_eq!(records[0].value.as_deref(), Some(fixture("put.json").trim_ascii()));
+    assert_eq!(records.iter().map(|r| Door::of(&r.headers)).collect::<Vec<_>>(), [Some(Door::Sure), Some(Door::Fast)]);
+    assert!(crate::notice::received_at_us(&records[0].headers).is_some());
+    assert_eq!((served.observer.of("received sure"), served.observer.of("received fast")), (1, 1));
+}
+
+#[tokio::test]
+async fn several_notices_of_one_body_are_a_record_each() {
+    let served = Served::new(|_, _| ()).await;
+    let body = [fixture("put.json"), fixture("copy.json"), fixture("delete.json")].concat();
+    assert_eq!(served.post("/notices/east", &body).await.status, 200);
+    assert_eq!(served.records().len(), 3);
+}
+
+#[tokio::test]
+async fn of_audit_only_lock_changes_are_kept() {
+    let served = Served::new(|_, _| ()).await;
+    for name in ["put.audit.json", "put-legal-hold.audit.json", "multi-delete-two.audit.json", "delete.audit.json"] {
+        assert_eq!(served.post("/audit/east", &fixture(name)).await.status, 200, "{name}");
+    }
+    assert_eq!(served.records().len(), 1);
+    assert_eq!(served.records()[0].key.as_deref(), Some(&b"capture/hold"[..]));
+    assert_eq!(served.observer.of("irrelevant"), 3);
+}
+
+#[tokio::test]
+async fn buckets_that_are_not_replicated_are_acknowledged_and_dropped() {
+    let served = Served::new(|_, _| ()).await;
+    let body = String::from_utf8(fixture("put.json")).unwrap().replace("\"name\":\"capture\"", "\"name\":\"other\"");
+    assert_eq!(served.post("/notices/east", body.as_bytes()).await.status, 200);
+    assert!(served.records().is_empty());
+    assert_eq!(served.observer.of("not_selected"), 1);
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_refused_and_told_what_to_do() {
+    let served = Served::new(|_, _| ()).await;
+    for token in [Some("wr0ng"), None] {
+        let said = served.send("POST", "/notices/east", token, &fixture("put.json")).await;
+        assert_eq!(said.status, 401);
+        assert!(said.text.contains("must be `Bearer <token>` with the intake token of site east"), "{}", said.text);
+        assert!(said.text.contains("set the auth token of the store's webhook target"), "{}", said.text);
+        assert!(!said.text.contains("wr0ng") && !said.text.contains("s3cret"), "{}", said.text);
+    }
+    assert!(served.records().is_empty());
+    assert_eq!(served.observer.of("unauthorised"), 2);
+    // Nothing is lost: the store keeps what is not taken, and is taken once the token is right.
+    assert_eq!(served.post("/notices/east", &fixture("put.json")).await.status, 200);
+    assert_eq!(served.records().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_refused_told_and_quarantined() {
+    let served = Served::new(|_, _| ()).await;
+    for _ in 0..2 {
+        let said = served.post("/notices/east", b"hello, this is no JSON").await;
+        assert_eq!(said.status, 400);
+        assert!(said.text.contains("the body is not JSON: expected value at line 1 column 1"), "{}", said.text);
+        assert!(said.text.contains("kept in quarantine as sha256 "), "{}", said.text);
+    }
+    assert_eq!((served.quarantined(), served.observer.of("malformed")), (1, 2), "the same body is kept once");
+    let kept = std::fs::read_dir(served.folder.path().join("quarantine")).unwrap().next().unwrap().unwrap();
+    assert_eq!(std::fs::read(kept.path()).unwrap(), b"hello, this is no JSON");
+    assert!(served.records().is_empty());
+}
+
+#[tokio::test]
+async fn a_quarantine_that_cannot_be_written_leaves_the_notice_with_the_store() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let served = Served::new(|_, quarantine| quarantine.dir = file.path().join("below")).await;
+    let said = served.post("/notices/east", b"{").await;
+    assert_eq!(said.status, 503);
+    assert!(said.text.contains("the quarantine folder cannot be written"), "{}", said.text);
+}
+
+#[tokio::test]
+async fn while_the_log_is_away_the_store_keeps_the_notice() {
+    let served = Served::new(|_, _| ()).await;
+    served.log.inject(None, Fault::Reject(LogErrorKind::Transient));
+    let said = served.post("/notices/east", &fixture("put.json")).await;
+    assert_eq!(said.status, 503);
+    assert!(said.head.contains("retry-after: 1"), "{}", said.head);
+    assert!(said.text.contains("the log is away, send it again"), "{}", said.text);
+    assert_eq!(served.post("/notices/east", &fixture("put.json")).await.status, 200);
+    assert_eq!((served.records().len(), served.observer.of("refused")), (1, 1));
+}
+
+#[tokio::test]
+async fn an_answer_never_waits_longer_for_the_log_than_it_may() {
+    let served = Served::new(|config, _| config.answer_within = Duration::from_millis(50)).await;
+    served.log.inject(None, Fault::HoldResponse);
+    let said = served.post("/notices/east", &fixture("put.json")).await;
+    assert_eq!(said.status, 503);
+    assert!(said.text.contains("did not acknowledge in time"), "{}", said.text);
+}
+
+#[tokio::test]
+async fn beyond_the_bound_of_what_is_in_flight_the_store_is_asked_to_wait() {
+    let served = Served::new(|config, _| config.max_in_flight = 1).await;
+    served.log.inject(None, Fault::HoldResponse);
+    let put = fixture("put.json");
+    let first = served.post("/notices/east", &put);
+    let second = async {
+        while served.records().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let said = served.post("/notices/east", &put).await;
+        served.log.release_held();
+        said
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!((first.status, second.status), (200, 503));
+    assert!(second.text.contains("1 bodies are in flight already"), "{}", second.text);
+}
+
+#[tokio::test]
+async fn another_sites_path_and_too_large_a_body_are_refused() {
+    let served = Served::new(|config, _| config.max_body_bytes = 100).await;
+    let said = served.post("/notices/west", b"{}").await;
+    assert_eq!(said.status, 404);
+    assert!(said.text.contains("this intake is for site east, not for \"west\""), "{}", said.text);
+    let said = served.post("/notices/east", &fixture("put.json")).await;
+    assert_eq!(said.status, 413);
+    assert!(said.text.contains("at most 100 bytes are taken"), "{}", said.text);
+}

@@ -1,0 +1,158 @@
+//! Golden bytes: what this release writes, byte for byte, so that no change of a library or a type alters it unseen.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use super::*;
+use crate::object::{Checksum, ChecksumType, ContentHeaders, Encryption, ObjectState, Part, TimePrecision};
+use crate::{
+    Answer, Basis, EventId, FactBody, NullRegister, NullState, Removal, Retention, RetentionMode, RetentionWritten,
+    SiteName, Stamp, StoreReading, Tags, Told, Wrote,
+};
+
+const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const VERSION: &str = "3f2a8c1e-5b7d-4c6e-9f10-2a3b4c5d6e7f";
+const AT_NS: i64 = 1_764_000_000_123_456_789;
+
+fn id() -> EventId {
+    ID.parse().unwrap()
+}
+
+fn east() -> SiteName {
+    "east".parse().unwrap()
+}
+
+fn tags() -> Tags {
+    // One pair only: the library writes a map in the order of the type, and more pairs would show nothing more.
+    [("team".to_owned(), "blå".to_owned())].into()
+}
+
+fn retention() -> Retention {
+    Retention { mode: RetentionMode::Compliance, until_ms: 1_800_000_000_000 }
+}
+
+fn stamp<T>(value: T, basis: Basis) -> Stamp<T> {
+    Stamp { value, changed_at_ns: AT_NS, site: east(), basis }
+}
+
+/// Compares with `golden/<name>.hex`; `TWINLOG_WRITE_GOLDEN=1` writes a file that is not there yet.
+fn check(name: &str, bytes: &[u8]) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.hex"));
+    if std::env::var_os("TWINLOG_WRITE_GOLDEN").is_some() && !file.exists() {
+        std::fs::write(&file, hex::encode(bytes) + "\n").unwrap();
+    }
+    let golden = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(hex::encode(bytes), golden.trim_end(), "{name}: the bytes written differ from those of the release");
+}
+
+fn change() -> ChangeEvent {
+    ChangeEvent {
+        event_id: id(),
+        site: east(),
+        bucket: "photos".parse().unwrap(),
+        key: "a/ü b.jpg".parse().unwrap(),
+        version_id: VERSION.parse().unwrap(),
+        kind: VersionKind::Object,
+        told: Told::Born,
+        cause: "s3:ObjectCreated:Put".into(),
+        lifecycle: false,
+        may_create: false,
+        actor: Some("alice".into()),
+        modified_at_ns: AT_NS,
+        modified_precision: TimePrecision::Nanoseconds,
+        event_time_us: Some(AT_NS / 1000),
+        noticed_at_us: AT_NS / 1000 + 5,
+        observed_at_us: AT_NS / 1000 + 900,
+        object: Some(ObjectState {
+            size: 5,
+            etag: "5d41402abc4b2a76b9719d911017c592".into(),
+            headers: ContentHeaders {
+                content_type: Some("text/plain".into()),
+                expires: Some("never".into()),
+                ..ContentHeaders::default()
+            },
+            user_metadata: [("colour".to_owned(), "red".to_owned())].into(),
+            tags: Some(stamp(tags(), Basis::Birth)),
+            retention: Some(stamp(Some(retention()), Basis::Birth)),
+            legal_hold: Some(stamp(true, Basis::Birth)),
+            storage_class: Some("STANDARD".into()),
+            encryption: Encryption::SseS3,
+            checksums: vec![Checksum {
+                algorithm: "CRC32".into(),
+                value: "NhCmhg==".into(),
+                kind: ChecksumType::FullObject,
+            }],
+            parts: vec![Part { number: 1, size: 5 }],
+            body: Some(b"hello".to_vec()),
+        }),
+    }
+}
+
+fn fact(body: FactBody) -> Fact {
+    Fact {
+        event_id: id(),
+        site: east(),
+        bucket: "photos".parse().unwrap(),
+        key: "a/ü b.jpg".parse().unwrap(),
+        version_id: VERSION.parse().unwrap(),
+        said_at_ns: AT_NS,
+        body,
+    }
+}
+
+#[test]
+fn change_events() {
+    let codec = Codec::new().unwrap();
+    let object = change();
+    let marker = ChangeEvent { kind: VersionKind::DeleteMarker, object: None, actor: None, ..change() };
+    for (name, event) in [("change_event-1-object", object), ("change_event-1-marker", marker)] {
+        let bytes = codec.encode_change(&event).unwrap();
+        check(name, &bytes);
+        assert_eq!(codec.decode_change(&bytes), Ok(event));
+    }
+}
+
+#[test]
+fn facts() {
+    let codec = Codec::new().unwrap();
+    let latest = stamp(None, Basis::Known);
+    let compliance = Some(stamp(Some(retention()), Basis::Known));
+    let etag = Some("5d41402abc4b2a76b9719d911017c592".to_owned());
+    let reading = StoreReading { present: true, tags: tags(), retention: Some(retention()), legal_hold: true };
+    let bodies = [
+        ("removed", FactBody::Removed(Removal { removed_at_ns: AT_NS, cause: "sweep".into(), lifecycle: true })),
+        ("tags", FactBody::Tags(stamp(tags(), Basis::Known))),
+        ("retention", FactBody::Retention { latest, compliance }),
+        ("legal_hold", FactBody::LegalHold(stamp(true, Basis::Unknown))),
+        ("null", FactBody::Null(NullRegister { state: NullState::Object, at_ns: AT_NS, site: east(), etag })),
+        ("look", FactBody::Look),
+        ("answer", FactBody::Answer(Answer { doubt_id: id(), reading })),
+    ];
+    for (name, body) in bodies {
+        let fact = fact(body);
+        let bytes = codec.encode_fact(&fact).unwrap();
+        check(&format!("fact-1-{name}"), &bytes);
+        assert_eq!(codec.decode_fact(&bytes), Ok(fact));
+    }
+}
+
+#[test]
+fn receipts() {
+    let codec = Codec::new().unwrap();
+    let receipt = Receipt {
+        event_id: id(),
+        site: "west".parse().unwrap(),
+        source: east(),
+        bucket: "photos".parse().unwrap(),
+        key: "a/ü b.jpg".parse().unwrap(),
+        version_id: VERSION.parse().unwrap(),
+        written_at_ns: AT_NS,
+        wrote: Wrote::Attributes,
+        tags: Some(tags()),
+        retention: Some(RetentionWritten { value: Some(retention()) }),
+        legal_hold: Some(false),
+    };
+    let bytes = codec.encode_receipt(&receipt).unwrap();
+    check("receipt-1", &bytes);
+    assert_eq!(codec.decode_receipt(&bytes), Ok(receipt));
+}

@@ -1,0 +1,74 @@
+//! What can go wrong with a store, in the kinds that the one table of failures speaks of.
+
+use twinlog_schemas::SiteName;
+
+/// An error of a store call: what was being done, where, and of which kind the failure is.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{operation} {subject} at site {site}: {message}")]
+pub struct SiteError {
+    /// The S3 operation, e.g. `PutObject`.
+    pub operation: &'static str,
+    /// The bucket or version concerned.
+    pub subject: String,
+    /// The site.
+    pub site: SiteName,
+    /// The kind, which decides what the caller does.
+    pub kind: SiteErrorKind,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// The store's error code, e.g. `NoSuchVersion`.
+    pub code: Option<String>,
+    /// The store's or client's words, without secrets.
+    pub message: String,
+    /// Whether the request may have acted, or may still act until it expires.
+    pub outcome_unknown: bool,
+}
+
+/// Kinds of store errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SiteErrorKind {
+    /// Connection refused or reset, DNS, TLS.
+    Unreachable,
+    /// No answer in time, or half of one.
+    TimedOut,
+    /// 503 SlowDown, 429.
+    Throttled,
+    /// Other 5xx.
+    Server,
+    /// 507, or the store says that it is full.
+    StorageFull,
+    /// The bucket does not exist.
+    NoSuchBucket,
+    /// The key or version does not exist.
+    NoSuchVersion,
+    /// The upload does not exist (any more).
+    NoSuchUpload,
+    /// 403 on this request.
+    AccessDenied,
+    /// The credentials are unknown, expired or sign wrongly.
+    Credentials,
+    /// The store's clock and ours differ too much.
+    ClockSkew,
+    /// The request came after its signed expiry: it did not act.
+    Expired,
+    /// 412: a precondition did not hold.
+    Precondition,
+    /// A lock on the version refuses.
+    Locked,
+    /// The bucket has no object lock.
+    LockAbsent,
+    /// The bytes are not what was announced: 400 BadDigest, a digest or a length that differs, on the way in or out.
+    Digest,
+    /// A name or argument that the store refuses.
+    NameRefused,
+    /// A size or header limit of the store.
+    TooLarge,
+    /// The bucket is not in a state for this (409, versioning).
+    BucketState,
+    /// Encrypted with a customer's key that we do not have.
+    CustomerKey,
+    /// Anything else that the store refuses.
+    Refused,
+    /// An answer that cannot be understood.
+    Malformed,
+}

@@ -1,0 +1,107 @@
+//! Reads and listings of the in-memory store.
+
+use bytes::Bytes;
+use twinlog_schemas::{BucketName, ObjectKey, VersionKind, VersionRef};
+
+use crate::reading::{BodyWish, ListFrom, ListedVersion, ObjectReading, Reading, VersionPage};
+
+use super::refusal::Refusal;
+use super::store::Store;
+use super::stored::{Stored, StoredObject, Versions};
+
+const PAGE: u32 = 1000;
+
+fn whole_seconds_ms(ns: i64) -> i64 {
+    ns.div_euclid(1_000_000_000) * 1000
+}
+
+fn object_reading(object: &StoredObject, modified_ns: i64, whole: bool, body: BodyWish) -> ObjectReading {
+    let size = object.body.len() as u64;
+    let wished = matches!(body, BodyWish::UpTo(most) if size <= most);
+    ObjectReading {
+        size,
+        etag: object.etag.clone(),
+        modified_s_ms: whole_seconds_ms(modified_ns),
+        headers: object.headers.clone(),
+        user_metadata: object.user_metadata.clone(),
+        tags: object.tags.clone(),
+        retention: object.retention,
+        legal_hold: object.legal_hold,
+        storage_class: object.storage_class.clone(),
+        encryption: object.encryption,
+        checksums: if whole { object.checksums.clone() } else { Vec::new() },
+        parts: if whole { object.parts.clone() } else { Vec::new() },
+        replication_status: object.replication_status.clone(),
+        body: wished.then(|| object.body.clone()),
+    }
+}
+
+fn listed(key: &ObjectKey, versions: &Versions) -> Vec<ListedVersion> {
+    let line = |(at, stored): (usize, &Stored)| ListedVersion {
+        key: key.clone(),
+        version_id: stored.id.clone(),
+        kind: if stored.is_marker() { VersionKind::DeleteMarker } else { VersionKind::Object },
+        modified_ms: stored.modified_ns.div_euclid(1_000_000),
+        is_latest: at == 0,
+        etag: stored.object().map(|object| object.etag.clone()),
+        size: stored.object().map(|object| object.body.len() as u64),
+    };
+    versions.iter().enumerate().map(line).collect()
+}
+
+impl Store {
+    /// `whole`: with checksums and parts.
+    pub(super) fn reading(&self, version: &VersionRef, whole: bool, body: BodyWish) -> Result<Reading, Refusal> {
+        let Some(stored) = self.get(version)? else { return Ok(Reading::Absent) };
+        Ok(match stored.object() {
+            Some(object) => Reading::Object(Box::new(object_reading(object, stored.modified_ns, whole, body))),
+            None => Reading::Marker { modified_s_ms: Some(whole_seconds_ms(stored.modified_ns)) },
+        })
+    }
+
+    pub(super) fn body_of(&self, version: &VersionRef, etag: &str) -> Result<Bytes, Refusal> {
+        let object = self.get(version)?.and_then(Stored::object).ok_or(Refusal::NO_SUCH_VERSION)?;
+        if object.etag == etag { Ok(object.body.clone()) } else { Err(Refusal::PRECONDITION) }
+    }
+
+    pub(super) fn list(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Vec<ListedVersion>, Refusal> {
+        let bucket = self.bucket(bucket)?;
+        Ok(bucket.keys.get(key).map(|versions| listed(key, versions)).unwrap_or_default())
+    }
+
+    pub(super) fn list_page(&self, bucket: &BucketName, from: &ListFrom) -> Result<VersionPage, Refusal> {
+        let limit = from.limit.unwrap_or(PAGE).clamp(1, PAGE) as usize;
+        let after_marker = |line: &ListedVersion| match &from.key_marker {
+            Some(marker) => line.key.as_str() > marker.as_str(),
+            None => true,
+        };
+        let mut lines = Vec::new();
+        for (key, versions) in &self.bucket(bucket)?.keys {
+            if !key.as_str().starts_with(&from.prefix) {
+                continue;
+            }
+            let of_key = listed(key, versions);
+            if from.key_marker.as_deref() == Some(key.as_str()) {
+                // A marker that was removed meanwhile: the key is listed again, rather twice than not.
+                if let Some(marker) = from.version_marker.as_deref() {
+                    let at = of_key.iter().position(|line| line.version_id.as_str() == marker);
+                    lines.extend_from_slice(&of_key[at.map_or(0, |at| at + 1)..]);
+                }
+            } else {
+                lines.extend(of_key.into_iter().filter(after_marker));
+            }
+            if lines.len() > limit {
+                break;
+            }
+        }
+        let more = lines.len() > limit;
+        lines.truncate(limit);
+        let next = lines.last().filter(|_| more).map(|last| ListFrom {
+            prefix: from.prefix.clone(),
+            key_marker: Some(last.key.as_str().to_owned()),
+            version_marker: Some(last.version_id.as_str().to_owned()),
+            limit: from.limit,
+        });
+        Ok(VersionPage { versions: lines, next })
+    }
+}

@@ -1,0 +1,276 @@
+//! Twinlog beside two stores: one configuration file, one process per site.
+//!
+//! The stores and the broker are somebody else's (see [`crate::pair`] and the tests' shared servers); this owns the
+//! configuration, the two processes, their folder and their ports, and knows how to wait until nothing is left to do.
+
+mod binary;
+mod config;
+mod pages;
+mod progress;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+pub use binary::twinlog;
+pub use progress::{Backlog, Progress};
+
+use crate::{
+    compare::{Bucket, Comparison, Depth, compare},
+    lab_error::LabError,
+    metrics::Metrics,
+    server::{Credentials, Life, Port, Process, ServerError, StoreKind, client::connect},
+    site::Site,
+    until::until,
+};
+
+/// How long a process may take to be ready. An owner that was killed leaves writes behind that are waited out.
+pub const READY: Duration = Duration::from_secs(60);
+/// How long it may take to stop: the time it gives itself to drain, and some.
+const STOP: Duration = Duration::from_secs(30);
+
+/// Where one site's store is and who Twinlog is there.
+#[derive(Debug, Clone)]
+pub struct SiteParts {
+    /// The store's endpoint as Twinlog is to reach it: itself, or a proxy.
+    pub endpoint: String,
+    /// The store's endpoint as clients reach it.
+    pub client_endpoint: String,
+    /// Twinlog's own principal.
+    pub twinlog: Credentials,
+}
+
+/// What a deployment is made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where everything goes: configuration, state, logs.
+    pub folder: PathBuf,
+    /// What the stores are.
+    pub kind: StoreKind,
+    /// `host:port` of Kafka.
+    pub brokers: String,
+    /// What all topics begin with.
+    pub prefix: String,
+    /// The buckets of the links, as the configuration has them.
+    pub buckets: Vec<String>,
+    /// East and west.
+    pub sites: [SiteParts; 2],
+    /// The token that the stores send.
+    pub token: String,
+    /// A client that is allowed everything at both.
+    pub client: Credentials,
+    /// Lanes, and the partitions of every topic: few, where many deployments share one broker.
+    pub lanes: u32,
+    /// Further lines for the configuration's end.
+    pub more: String,
+    /// What becomes of the processes when this one ends.
+    pub life: Life,
+}
+
+/// The deployment.
+pub struct Deployment {
+    parts: Parts,
+    config: PathBuf,
+    intakes: [Port; 2],
+    metrics: [Port; 2],
+    processes: [Option<Process>; 2],
+    progress: Progress,
+    http: reqwest::Client,
+}
+
+impl Deployment {
+    /// Writes the configuration; starts nothing. `intakes` are where the stores deliver, or the door does.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written, no port is free, or the binary is missing.
+    pub fn prepare(parts: Parts, intakes: [Port; 2]) -> Result<Self, LabError> {
+        twinlog()?;
+        std::fs::create_dir_all(&parts.folder).map_err(LabError::io(format!("making {}", parts.folder.display())))?;
+        let folder = std::path::absolute(&parts.folder).map_err(LabError::io("finding the folder"))?;
+        let parts = Parts { folder, ..parts };
+        let metrics = [Port::free()?, Port::free()?];
+        let config = parts.folder.join("config.toml");
+        let text = config::text(&parts, &intakes, &metrics);
+        std::fs::write(&config, text).map_err(LabError::io(format!("writing {}", config.display())))?;
+        let progress = Progress::new(&parts.brokers, &parts.prefix);
+        let http = pages::client()?;
+        Ok(Self { parts, config, intakes, metrics, processes: [None, None], progress, http })
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// `http://host:port` of the intake beside a site.
+    #[must_use]
+    pub fn intake(&self, site: Site) -> String {
+        format!("http://{}", self.intakes[site.index()].address())
+    }
+
+    /// The URL of the metrics of the process beside a site.
+    #[must_use]
+    pub fn metrics_url(&self, site: Site) -> String {
+        format!("http://{}/metrics", self.metrics[site.index()].address())
+    }
+
+    /// How far Twinlog's topics are.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Runs a `twinlog` command to its end and returns what it printed.
+    ///
+    /// # Errors
+    /// [`LabError::Command`] where it fails, with what it printed.
+    pub async fn run(&self, arguments: &[&str]) -> Result<String, LabError> {
+        let mut command = tokio::process::Command::new(twinlog()?);
+        command.args(arguments).arg("--config").arg(&self.config).kill_on_drop(true);
+        let output = command.output().await.map_err(LabError::io("running twinlog"))?;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        if output.status.success() {
+            return Ok(said);
+        }
+        Err(LabError::Command { command: arguments.join(" "), status: output.status.to_string(), said })
+    }
+
+    /// `twinlog bucket enable`.
+    ///
+    /// # Errors
+    /// As [`Deployment::run`].
+    pub async fn enable(&self, bucket: &str) -> Result<String, LabError> {
+        self.run(&["bucket", "enable", bucket]).await
+    }
+
+    /// Starts `twinlog run` beside a site; returns at once.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start(&mut self, site: Site) -> Result<(), LabError> {
+        let mut command = Command::new(twinlog()?);
+        command.args(["run", "--at", site.name(), "--config"]).arg(&self.config);
+        let log = self.parts.folder.join(format!("twinlog-{site}.log"));
+        let process = Process::spawn(&format!("twinlog at {site}"), command, &log, self.parts.life)?;
+        self.processes[site.index()] = Some(process);
+        Ok(())
+    }
+
+    /// Starts both and waits until both are ready.
+    ///
+    /// # Errors
+    /// Where one does not become ready.
+    pub async fn start_both(&mut self) -> Result<(), LabError> {
+        for site in Site::BOTH {
+            self.start(site)?;
+        }
+        for site in Site::BOTH {
+            self.ready(site).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the process beside a site says that it is ready.
+    ///
+    /// # Errors
+    /// Where it ends or takes too long, with the end of its log.
+    pub async fn ready(&mut self, site: Site) -> Result<(), LabError> {
+        let url = format!("http://{}/readyz", self.metrics[site.index()].address());
+        let http = self.http.clone();
+        let process = self.process(site)?;
+        Ok(crate::server::ready::ready(process, READY, async || pages::ok(&http, &url).await).await?)
+    }
+
+    /// The process beside a site.
+    ///
+    /// # Errors
+    /// [`ServerError::NotRunning`] where none was started, or it was stopped.
+    pub fn process(&mut self, site: Site) -> Result<&mut Process, ServerError> {
+        let name = || ServerError::NotRunning { name: format!("twinlog at {site}") };
+        self.processes[site.index()].as_mut().ok_or_else(name)
+    }
+
+    /// Stops the process beside a site in good order.
+    ///
+    /// # Errors
+    /// Where it has to be killed, or ends with an error.
+    pub async fn stop(&mut self, site: Site) -> Result<(), LabError> {
+        let Some(mut process) = self.processes[site.index()].take() else { return Ok(()) };
+        let status = process.stop(STOP).await?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(LabError::Command { command: format!("run --at {site}"), status: status.to_string(), said: process.log_tail() })
+    }
+
+    /// Kills the process beside a site where it stands (SIGKILL).
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn kill(&mut self, site: Site) -> Result<(), LabError> {
+        if let Some(mut process) = self.processes[site.index()].take() {
+            process.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Leaves both processes running and returns their ids.
+    ///
+    /// # Errors
+    /// [`ServerError::NotRunning`] where one does not run.
+    pub fn detach(mut self) -> Result<[u32; 2], ServerError> {
+        for site in Site::BOTH {
+            self.process(site)?;
+        }
+        let [east, west] = self.processes;
+        let gone = || ServerError::NotRunning { name: "twinlog".to_owned() };
+        Ok([east.map(Process::detach).ok_or_else(gone)?, west.map(Process::detach).ok_or_else(gone)?])
+    }
+
+    /// What the process beside a site tells of itself.
+    ///
+    /// # Errors
+    /// Where it does not answer, or not in Prometheus's format.
+    pub async fn metrics(&self, site: Site) -> Result<Metrics, LabError> {
+        pages::metrics(&self.http, &self.metrics_url(site)).await
+    }
+
+    /// A client's view of a bucket at a site.
+    #[must_use]
+    pub fn bucket(&self, site: Site, name: &str) -> Bucket {
+        let endpoint = &self.parts.sites[site.index()].client_endpoint;
+        Bucket { label: site.to_string(), client: connect(endpoint, &self.parts.client), name: name.to_owned() }
+    }
+
+    /// Waits until both sites have the same versions and everything in the log is done: what there was to replicate
+    /// is replicated. The last look reads everything, bodies of at most `bodies_up_to` bytes.
+    ///
+    /// # Errors
+    /// [`LabError::NotInTime`] with the differences and the backlog.
+    pub async fn equal(&self, bucket: &str, bodies_up_to: u64, within: Duration) -> Result<Comparison, LabError> {
+        let [east, west] = Site::BOTH.map(|site| self.bucket(site, bucket));
+        let what = format!("the buckets {bucket} were not equal, or the log not done,");
+        until(&what, within, async || {
+            let shallow = compare(&east, &west, Depth::Listings).await?;
+            if !shallow.equal() {
+                return Ok(Err(shallow.to_string()));
+            }
+            let backlog = self.progress.backlog().await?;
+            if backlog.total() > 0 {
+                return Ok(Err(format!("{} versions listed equal; {backlog}", shallow.versions)));
+            }
+            let deep = compare(&east, &west, Depth::Everything { bodies_up_to }).await?;
+            Ok(if deep.equal() { Ok(deep) } else { Err(deep.to_string()) })
+        })
+        .await
+    }
+}

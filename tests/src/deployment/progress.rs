@@ -1,0 +1,178 @@
+//! How far Twinlog's topics are: what was written, and what was done of it, from offsets alone.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+};
+
+use crate::{lab_error::LabError, site::Site};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Records that are not committed as done, by group and topic. Done ones above the lowest pending count as waiting.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backlog(pub BTreeMap<(String, String), i64>);
+
+impl Backlog {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.0.values().sum()
+    }
+
+    /// What waits on the way from a site to the other: its notices and its change events.
+    #[must_use]
+    pub fn from(&self, source: Site) -> i64 {
+        let ours = |topic: &str| {
+            topic.ends_with(&format!(".notices.{source}")) || topic.contains(&format!(".changes.{source}."))
+        };
+        self.0.iter().filter(|((_, topic), _)| ours(topic)).map(|(_, waiting)| waiting).sum()
+    }
+}
+
+impl fmt::Display for Backlog {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{} records wait", self.total())?;
+        for ((group, topic), waiting) in self.0.iter().filter(|(_, waiting)| **waiting > 0) {
+            write!(to, "; {waiting} of {topic} for {group}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Asks a broker about the topics under one prefix. Cheap to clone.
+#[derive(Clone)]
+pub struct Progress {
+    brokers: String,
+    prefix: String,
+    /// One client per group, kept: making one costs a connection.
+    clients: Arc<Mutex<HashMap<String, Arc<BaseConsumer>>>>,
+}
+
+impl Progress {
+    /// Connects at the first question.
+    #[must_use]
+    pub fn new(brokers: &str, prefix: &str) -> Self {
+        Self { brokers: brokers.to_owned(), prefix: prefix.to_owned(), clients: Arc::default() }
+    }
+
+    /// Where each topic ends: the number of records that were ever written, by topic.
+    ///
+    /// # Errors
+    /// Where the broker does not answer.
+    pub async fn written(&self) -> Result<BTreeMap<String, i64>, LabError> {
+        let this = self.clone();
+        elsewhere("where topics end", move || {
+            let client = this.client("look")?;
+            let ends = this.ends(&client)?;
+            Ok(ends.into_iter().map(|(topic, ends)| (topic, ends.iter().map(|(_, next)| next).sum())).collect())
+        })
+        .await
+    }
+
+    /// How many records were ever written to the topics of this name, e.g. `dead.west`.
+    ///
+    /// # Errors
+    /// Where the broker does not answer.
+    pub async fn written_to(&self, name: &str) -> Result<i64, LabError> {
+        let topic = format!("{}.{name}", self.prefix);
+        Ok(self.written().await?.get(&topic).copied().unwrap_or(0))
+    }
+
+    /// What is not done of notices, change events and facts.
+    ///
+    /// # Errors
+    /// Where the broker does not answer.
+    pub async fn backlog(&self) -> Result<Backlog, LabError> {
+        let this = self.clone();
+        elsewhere("what groups have committed", move || {
+            let mut backlog = Backlog::default();
+            let ends = this.ends(&*this.client("look")?)?;
+            for site in Site::BOTH {
+                let (capture, apply) = (format!("{}.{site}.capture", this.prefix), format!("{}.{site}.apply", this.prefix));
+                let notices = format!("{}.notices.{site}", this.prefix);
+                let changes = format!("{}.changes.{}.", this.prefix, site.other());
+                let facts = format!("{}.facts.", this.prefix);
+                for (topic, ends) in &ends {
+                    let group = if *topic == notices {
+                        &capture
+                    } else if topic.starts_with(&changes) || topic.starts_with(&facts) {
+                        &apply
+                    } else {
+                        continue;
+                    };
+                    let waiting = this.waiting(group, topic, ends)?;
+                    backlog.0.insert((group.clone(), topic.clone()), waiting);
+                }
+            }
+            Ok(backlog)
+        })
+        .await
+    }
+
+    fn client(&self, group: &str) -> Result<Arc<BaseConsumer>, KafkaError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(group) {
+            return Ok(Arc::clone(client));
+        }
+        let client: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "500")
+            .create()?;
+        let client = Arc::new(client);
+        clients.insert(group.to_owned(), Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// First and next offset of every partition of our topics.
+    fn ends(&self, client: &BaseConsumer) -> Result<BTreeMap<String, Vec<(i64, i64)>>, KafkaError> {
+        let metadata = client.fetch_metadata(None, PATIENCE)?;
+        let ours = format!("{}.", self.prefix);
+        let mut ends = BTreeMap::new();
+        for topic in metadata.topics().iter().filter(|topic| topic.name().starts_with(&ours)) {
+            let partitions = 0..i32::try_from(topic.partitions().len()).unwrap_or(0);
+            let marks = partitions.map(|partition| client.fetch_watermarks(topic.name(), partition, PATIENCE));
+            ends.insert(topic.name().to_owned(), marks.collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(ends)
+    }
+
+    fn waiting(&self, group: &str, topic: &str, ends: &[(i64, i64)]) -> Result<i64, KafkaError> {
+        let mut asked = TopicPartitionList::new();
+        for partition in 0..ends.len() {
+            asked.add_partition(topic, i32::try_from(partition).unwrap_or(0));
+        }
+        let committed = self.client(group)?.committed_offsets(asked, PATIENCE)?;
+        let waiting = committed.elements().into_iter().zip(ends).map(|(element, (first, next))| {
+            let done = match element.offset() {
+                Offset::Offset(offset) => offset.max(*first),
+                _ => *first,
+            };
+            (next - done).max(0)
+        });
+        Ok(waiting.sum())
+    }
+}
+
+/// librdkafka's questions block.
+async fn elsewhere<T: Send + 'static>(
+    what: &str,
+    ask: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
+) -> Result<T, LabError> {
+    let what = what.to_owned();
+    match tokio::task::spawn_blocking(ask).await {
+        Ok(answer) => answer.map_err(|error| LabError::Kafka { what, error }),
+        Err(error) => Err(LabError::Page { url: what, why: error.to_string() }),
+    }
+}

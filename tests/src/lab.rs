@@ -1,0 +1,249 @@
+//! The servers that all tests of a run share, and the stage that each test gets on them.
+//!
+//! One Kafka, and one pair of stores of each kind, are started when the first test wants them and end with the process.
+//! A test has a bucket, a topic prefix, a folder and two Twinlog processes of its own. Tests run beside each other; one
+//! that stops a server has them to itself meanwhile.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::{
+    bucket::{self, Lock},
+    compare::Bucket,
+    deployment::{Deployment, Parts, SiteParts},
+    door::{Door, Lease},
+    lab_error::LabError,
+    pair::{TOKEN, client, twinlog_principal},
+    proxy::Proxy,
+    server::{Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions, principal::TWINLOG_POLICY},
+    site::Site,
+};
+
+/// The shared servers.
+pub struct Lab {
+    folder: PathBuf,
+    door: Door,
+    brokers: String,
+    kafka: Mutex<Kafka>,
+    stores: BTreeMap<StoreKind, OnceCell<Stores>>,
+    /// Read by tests that leave the servers alone, written by those that do not.
+    peace: RwLock<()>,
+}
+
+/// A pair of stores of one kind.
+struct Stores {
+    endpoints: [String; 2],
+    stores: [Mutex<Store>; 2],
+}
+
+/// The lab of this process.
+///
+/// # Errors
+/// Where Kafka does not come up; the next test tries again.
+pub async fn lab() -> Result<&'static Lab, LabError> {
+    static LAB: OnceCell<Lab> = OnceCell::const_new();
+    LAB.get_or_try_init(Lab::open).await
+}
+
+impl Lab {
+    async fn open() -> Result<Self, LabError> {
+        let folder = fresh_folder()?;
+        let door = Door::open().map_err(LabError::io("opening the door"))?;
+        let kafka = Kafka::start(&folder.join("kafka"), Life::Bound).await?;
+        let stores = StoreKind::ALL.into_iter().map(|kind| (kind, OnceCell::new())).collect();
+        let (brokers, kafka) = (kafka.brokers(), Mutex::new(kafka));
+        Ok(Self { folder, door, brokers, kafka, stores, peace: RwLock::new(()) })
+    }
+
+    /// `host:port` of Kafka.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    async fn stores(&self, kind: StoreKind) -> Result<&Stores, LabError> {
+        let unknown = || LabError::Page { url: kind.to_string(), why: "no such store".to_owned() };
+        self.stores.get(&kind).ok_or_else(unknown)?.get_or_try_init(|| self.start(kind)).await
+    }
+
+    async fn start(&self, kind: StoreKind) -> Result<Stores, LabError> {
+        let one = async |site: Site| {
+            let intake = Intake {
+                origin: self.door.origin(),
+                notices_token: TOKEN.to_owned(),
+                audit_token: TOKEN.to_owned(),
+            };
+            let options = StoreOptions {
+                site: site.name().to_owned(),
+                folder: self.folder.join(format!("{}-{site}", kind.name())),
+                root: client(),
+                intake: Some(intake),
+                life: Life::Bound,
+            };
+            let store = Store::start(kind, options).await?;
+            store.add_user(&twinlog_principal(), TWINLOG_POLICY).await?;
+            Ok::<_, LabError>(store)
+        };
+        let (east, west) = futures::try_join!(one(Site::East), one(Site::West))?;
+        Ok(Stores { endpoints: [east.endpoint(), west.endpoint()], stores: [Mutex::new(east), Mutex::new(west)] })
+    }
+}
+
+/// A folder of this process's own under the system's temporary ones; those of processes that are gone are removed.
+fn fresh_folder() -> Result<PathBuf, LabError> {
+    let root = std::env::temp_dir().join("twinlog-lab");
+    std::fs::create_dir_all(&root).map_err(LabError::io(format!("making {}", root.display())))?;
+    for old in std::fs::read_dir(&root).map_err(LabError::io("looking for old labs"))?.flatten() {
+        let gone = !PathBuf::from("/proc").join(old.file_name()).exists();
+        if gone {
+            // Another process may be removing it too.
+            let _removed = std::fs::remove_dir_all(old.path());
+        }
+    }
+    let folder = root.join(std::process::id().to_string());
+    std::fs::create_dir_all(&folder).map_err(LabError::io(format!("making {}", folder.display())))?;
+    Ok(folder)
+}
+
+/// How a test wants its stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageOptions {
+    /// What its bucket has.
+    pub lock: Lock,
+    /// Whether the test stops or restarts a server, and so has to have them to itself.
+    pub alone: bool,
+    /// Whether Twinlog reaches the stores through proxies.
+    pub proxies: bool,
+}
+
+impl Default for StageOptions {
+    fn default() -> Self {
+        Self { lock: Lock::On, alone: false, proxies: false }
+    }
+}
+
+/// Held for the length of a test.
+enum Peace {
+    Shared(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
+}
+
+/// One test's own.
+pub struct Stage {
+    /// Twinlog at both sites.
+    pub deployment: Deployment,
+    /// The notices of its bucket.
+    pub lease: Lease,
+    /// Its bucket's name.
+    pub bucket: String,
+    /// In front of east and west, where it has them.
+    pub proxies: Option<[Proxy; 2]>,
+    kind: StoreKind,
+    lab: &'static Lab,
+    stores: &'static Stores,
+    _peace: Peace,
+}
+
+impl Stage {
+    /// Prepares a stage: bucket at both sites, configuration. Nothing is enabled and Twinlog does not run.
+    ///
+    /// # Errors
+    /// Whatever does not come up.
+    pub async fn prepare(kind: StoreKind, name: &str, options: StageOptions) -> Result<Self, LabError> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let lab = lab().await?;
+        let peace = if options.alone { Peace::Alone(lab.peace.write().await) } else { Peace::Shared(lab.peace.read().await) };
+        let stores = lab.stores(kind).await?;
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let short: String = name.replace('_', "-").chars().take(40).collect();
+        let bucket = format!("{}-{number}-{}", kind.name(), short.trim_end_matches('-'));
+        for site in Site::BOTH {
+            let root = stores.stores[site.index()].lock().await.root_client();
+            bucket::make(&root, &bucket, options.lock).await?;
+        }
+        let proxies = if options.proxies { Some([proxy(stores, Site::East).await?, proxy(stores, Site::West).await?]) } else { None };
+        let sites = Site::BOTH.map(|site| SiteParts {
+            endpoint: proxies.as_ref().map_or_else(|| stores.endpoints[site.index()].clone(), |of| of[site.index()].origin()),
+            client_endpoint: stores.endpoints[site.index()].clone(),
+            twinlog: twinlog_principal(),
+        });
+        let parts = Parts {
+            folder: lab.folder.join(&bucket),
+            kind,
+            brokers: lab.brokers.clone(),
+            prefix: bucket.clone(),
+            buckets: vec![bucket.clone()],
+            sites,
+            token: TOKEN.to_owned(),
+            client: client(),
+            lanes: 2,
+            more: "[telemetry]\nlevel = \"info,twinlog=debug\"\n".to_owned(),
+            life: Life::Bound,
+        };
+        let lease = lab.door.lease(&bucket);
+        let deployment = Deployment::prepare(parts, [Port::free()?, Port::free()?])?;
+        for site in Site::BOTH {
+            lease.deliver(site, deployment.intake(site));
+        }
+        Ok(Self { deployment, lease, bucket, proxies, kind, lab, stores, _peace: peace })
+    }
+
+    /// As [`Stage::prepare`], with the bucket enabled and Twinlog ready at both sites.
+    ///
+    /// # Errors
+    /// Whatever does not come up.
+    pub async fn start(kind: StoreKind, name: &str, options: StageOptions) -> Result<Self, LabError> {
+        let mut stage = Self::prepare(kind, name, options).await?;
+        stage.deployment.enable(&stage.bucket).await?;
+        stage.deployment.start_both().await?;
+        Ok(stage)
+    }
+
+    /// What the stores are.
+    #[must_use]
+    pub fn kind(&self) -> StoreKind {
+        self.kind
+    }
+
+    /// A client's view of the bucket at a site.
+    #[must_use]
+    pub fn at(&self, site: Site) -> Bucket {
+        self.deployment.bucket(site, &self.bucket)
+    }
+
+    /// The store of a site: to stop it, a test must be alone.
+    pub async fn store(&self, site: Site) -> MutexGuard<'static, Store> {
+        self.stores.stores[site.index()].lock().await
+    }
+
+    /// The broker: to stop it, a test must be alone.
+    pub async fn kafka(&self) -> MutexGuard<'static, Kafka> {
+        self.lab.kafka.lock().await
+    }
+
+    /// The ends of what both Twinlogs logged, for a failed test's report.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        /// Lines of each.
+        const LINES: usize = 60;
+        let folder = &self.deployment.parts().folder;
+        let log = |site: Site| {
+            let path = folder.join(format!("twinlog-{site}.log"));
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|error| format!("({error})"));
+            let lines: Vec<&str> = text.lines().collect();
+            let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
+            format!("--- {}\n{end}\n", path.display())
+        };
+        Site::BOTH.map(log).concat()
+    }
+}
+
+async fn proxy(stores: &Stores, site: Site) -> Result<Proxy, LabError> {
+    let upstream = stores.endpoints[site.index()].trim_start_matches("http://").to_owned();
+    Proxy::start(upstream).await.map_err(LabError::io("starting a proxy"))
+}

@@ -1,0 +1,20 @@
+//! What only tests, the demonstration and the benchmark need: real servers, and ways to look at them.
+//!
+//! The tests themselves are in `tests/`, one file per subject.
+
+pub mod bucket;
+pub mod compare;
+pub mod deployment;
+pub mod door;
+pub mod lab;
+pub mod lab_error;
+pub mod metrics;
+pub mod pair;
+pub mod proxy;
+pub mod refused;
+pub mod server;
+pub mod session;
+pub mod site;
+pub mod store_choice;
+pub mod until;
+pub mod workload;

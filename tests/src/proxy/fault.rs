@@ -1,0 +1,111 @@
+//! What goes wrong, and with which request.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+/// Which request a fault is for. Empty texts fit everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The method, e.g. `PUT`.
+    pub method: String,
+    /// What the path and query contain, e.g. `uploadId=`.
+    pub path: String,
+}
+
+impl Wanted {
+    /// A request of this method whose path and query contain `path`.
+    #[must_use]
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { method: method.to_owned(), path: path.to_owned() }
+    }
+
+    fn fits(&self, line: &str) -> bool {
+        let mut words = line.split(' ');
+        let method = words.next().unwrap_or_default();
+        let path = words.next().unwrap_or_default();
+        (self.method.is_empty() || self.method == method) && path.contains(&self.path)
+    }
+}
+
+/// What happens to one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The store never sees it; the client gets a 503.
+    Reject,
+    /// The store acts, its answer is swallowed, and the connection closes.
+    FailAfterWrite,
+    /// The store acts and its answer is held until [`super::Proxy::mend`] or the client gives up.
+    HoldResponse,
+    /// The store acts and its answer comes so much later.
+    RespondSlowly(Duration),
+    /// A byte of the request's body is flipped, this far behind the end of its headers.
+    CorruptRequest(usize),
+    /// A byte of the answer's body is flipped, this far behind the end of its headers.
+    CorruptAnswer(usize),
+    /// The connection closes after so many bytes of the answer.
+    CutAnswer(usize),
+    /// The client's half is closed towards the store in the middle of the request, so many bytes into it.
+    HalfClose(usize),
+}
+
+/// What holds for all connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) cut: bool,
+    pub(super) held: bool,
+    pub(super) latency: Duration,
+    pub(super) bandwidth: Option<u64>,
+}
+
+/// Shared by the proxy's handle and its connections.
+#[derive(Debug)]
+pub(super) struct Faults {
+    state: watch::Sender<State>,
+    queued: Mutex<VecDeque<(Wanted, Fault)>>,
+    requests: AtomicU64,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { state: watch::Sender::new(State::default()), queued: Mutex::default(), requests: AtomicU64::new(0) }
+    }
+}
+
+impl Faults {
+    pub(super) fn inject(&self, wanted: Wanted, fault: Fault) {
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner).push_back((wanted, fault));
+    }
+
+    pub(super) fn unused(&self) -> usize {
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set(&self, change: impl FnOnce(&mut State)) {
+        // Even an unchanged state is told: mending lets held answers go.
+        self.state.send_modify(change);
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// A request begins with this line: which fault is it for?
+    pub(super) fn begins(&self, line: &str) -> Option<Fault> {
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = queued.iter().position(|(wanted, _)| wanted.fits(line))?;
+        queued.remove(at).map(|(_, fault)| fault)
+    }
+}

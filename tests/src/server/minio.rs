@@ -1,0 +1,45 @@
+//! How MinIO is told what it is: environment and arguments.
+//!
+//! It needs no audit webhook: unlike RustFS it sends a notice for every change of retention and legal hold.
+
+use std::process::Command;
+
+use super::{Store, store::Arns};
+
+/// The webhook with a queue on disk: the sure door.
+const SURE: &str = "TWINLOG";
+/// The webhook without: the fast door. MinIO's listen stream is none, it holds lines back until 4 KiB are together.
+const FAST: &str = "TWINLOGFAST";
+
+pub(super) fn arns() -> Arns {
+    // No region is configured (it then is us-east-1), and so none is in the name.
+    let arn = |name: &str| format!("arn:minio:sqs::{name}:webhook");
+    Arns { sure: arn(SURE), fast: Some(arn(FAST)) }
+}
+
+/// Fills in `command` and returns the path that answers when the store is ready.
+pub(super) fn configure(command: &mut Command, store: &Store) -> &'static str {
+    let options = store.options();
+    command
+        .env("MINIO_ROOT_USER", &options.root.access_key)
+        .env("MINIO_ROOT_PASSWORD", &options.root.secret_key)
+        .env("MINIO_BROWSER", "off")
+        .env("MINIO_UPDATE", "off");
+    if let Some(intake) = &options.intake {
+        let sure = format!("{}/notices/{}", intake.origin, options.site);
+        // The intake tells the doors apart by this.
+        let fast = format!("{sure}?door=fast");
+        for (target, endpoint) in [(SURE, sure), (FAST, fast)] {
+            command
+                .env(format!("MINIO_NOTIFY_WEBHOOK_ENABLE_{target}"), "on")
+                .env(format!("MINIO_NOTIFY_WEBHOOK_ENDPOINT_{target}"), endpoint)
+                .env(format!("MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_{target}"), &intake.notices_token);
+        }
+        command
+            .env(format!("MINIO_NOTIFY_WEBHOOK_QUEUE_DIR_{SURE}"), store.queue().join("notices"))
+            // A target without a queue is called before the client gets its answer.
+            .env("MINIO_API_SYNC_EVENTS", "on");
+    }
+    command.args(["server", "--quiet", "--address"]).arg(store.address()).arg(store.data());
+    "/minio/health/ready"
+}

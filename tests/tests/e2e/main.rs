@@ -1,0 +1,15 @@
+//! Twinlog end to end: real Kafka, real stores, the real binary.
+//!
+//! Every scenario runs on each store that is found, with the store in its name; where RustFS is not found its tests say
+//! so and pass. All share one Kafka and one pair of each store (see [`twinlog_tests::lab`]).
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod attributes;
+mod bad_input;
+mod doors;
+mod loops;
+mod main_job;
+mod outages;
+mod scenario;
+mod tools;

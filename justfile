@@ -2,18 +2,20 @@
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
+# It may be in the cache only, not on PATH.
+just := quote(just_executable())
 target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 release := target / "release"
 
 # Lists the tasks.
 default:
-    @just --list
+    @{{ just }} --list
 
 # Format, lints, documentation, then every test: unit, properties, and end to end on real Kafka and real stores.
 test: lint tools
-    cargo test --workspace
-    @just deny-if-present
-    @just stores
+    cargo test --workspace --locked
+    @{{ just }} deny-if-present
+    @{{ just }} stores
 
 # What continuous integration runs.
 ci: test
@@ -28,7 +30,7 @@ up *ARGS: tools release
 
 # Ends what `up` started.
 down:
-    if [ -x {{ release }}/down ]; then {{ release }}/down; else cargo run --release -p twinlog-tests --bin down; fi
+    @if [ -x {{ release }}/down ]; then {{ release }}/down; else echo "nothing was started from {{ release }}"; fi
 
 # Lag and rate, beside the stores' own replication in the same run.
 bench *ARGS: tools release
@@ -48,8 +50,11 @@ lint:
 deny:
     cargo deny --locked check
 
+# A TWINLOG_RUSTFS that names nothing is a mistake, not an absent store, and ends the run.
+
 # Fetches or builds the servers that tests need, once: Kafka, MinIO and its client.
 tools:
+    @[ -z "${TWINLOG_RUSTFS:-}" ] || infra/tools/rustfs.sh --find >/dev/null
     infra/tools/kafka.sh >/dev/null
     infra/tools/minio.sh >/dev/null
     infra/tools/mc.sh >/dev/null
@@ -64,7 +69,7 @@ release:
 
 [private]
 deny-if-present:
-    if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
+    @if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check bans licenses sources; else echo "cargo-deny is not installed: licences were not checked"; fi
 
 # The last line of a test run.
 [private]

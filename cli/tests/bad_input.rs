@@ -6,7 +6,7 @@ mod command;
 
 use std::net::TcpListener;
 
-use command::{Deployment, Said, binary, example, line_of};
+use command::{Deployment, Said, binary, example};
 
 const CONFIG: Option<i32> = Some(64);
 const UNAVAILABLE: Option<i32> = Some(69);
@@ -16,6 +16,11 @@ fn tells(said: &Said, pieces: &[&str]) {
     for piece in pieces {
         assert!(said.err.contains(piece), "{piece:?} is not in:\n{}", said.err);
     }
+}
+
+/// The line on which `piece` stands, from 1.
+fn line_of(text: &str, piece: &str) -> usize {
+    text[..text.find(piece).unwrap()].matches('\n').count() + 1
 }
 
 /// A configuration whose broker and stores are ports on which nobody listens.

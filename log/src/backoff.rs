@@ -121,7 +121,8 @@ mod tests {
         )
         .await;
         assert_eq!((outcome, seen), (Ok(7), 2));
-        let refused: Result<u8, bool> = retry(Backoff::PATIENT.delays(1), |a| *a, |_, _| (), || async { Err(false) }).await;
+        let refused: Result<u8, bool> =
+            retry(Backoff::PATIENT.delays(1), |a| *a, |_, _| (), || async { Err(false) }).await;
         assert_eq!(refused, Err(false));
     }
 }

@@ -51,6 +51,7 @@ pub async fn run(subject: &dyn Subject, prefix: &str) -> Outcome {
     reading::commits_are_kept_with_their_metadata(&case("commits")).await?;
     membership::lanes_are_handed_over(&case("handed")).await?;
     membership::a_member_that_leaves_gives_its_lanes_up(&case("left")).await?;
+    membership::a_member_dropped_while_it_drains_gives_everything_up(&case("draining")).await?;
     Ok(())
 }
 

@@ -133,3 +133,50 @@ impl Log for FaultyLog {
         self.inner.flush(deadline).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::conformance::{record, spec};
+    use crate::memory::MemoryLog;
+
+    async fn faulty() -> (MemoryLog, FaultyLog, TopicPartition) {
+        let memory = MemoryLog::new();
+        let topic = spec("faulty", 1);
+        memory.create_topic(&topic).await.unwrap();
+        let log = FaultyLog::new(Arc::new(memory.clone()));
+        (memory, log, TopicPartition { topic: topic.name, partition: 0 })
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn each_fault_is_used_once_by_the_append_that_it_fits() {
+        let (memory, log, at) = faulty().await;
+        log.inject(Some(spec("other", 1).name), Fault::Reject(LogErrorKind::Refused));
+        log.inject(None, Fault::Reject(LogErrorKind::Transient));
+        log.inject(Some(at.topic.clone()), Fault::FailAfterWrite(LogErrorKind::Transient));
+        assert!(log.append(record(&at, "k", "1")).await.unwrap_err().is_transient());
+        assert_eq!(memory.records(&at).len(), 0);
+        assert!(log.append(record(&at, "k", "2")).await.unwrap_err().is_transient());
+        assert_eq!(memory.records(&at).len(), 1);
+        assert_eq!(log.append(record(&at, "k", "3")).await.unwrap().offset, 1);
+        assert_eq!(log.unused(), 1);
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn held_and_slow_answers_come_after_the_write() {
+        let (memory, log, at) = faulty().await;
+        log.inject(None, Fault::HoldResponse);
+        log.inject(None, Fault::RespondSlowly(Duration::from_secs(9)));
+        let mut held = log.append(record(&at, "k", "1"));
+        assert!(futures::poll!(held.as_mut()).is_pending());
+        let begun = tokio::time::Instant::now();
+        assert_eq!(log.append(record(&at, "k", "2")).await.unwrap().offset, 1);
+        assert_eq!(begun.elapsed(), Duration::from_secs(9));
+        assert!(futures::poll!(held.as_mut()).is_pending());
+        assert_eq!(memory.records(&at).len(), 2);
+        log.release_held();
+        assert_eq!(held.await.unwrap().offset, 0);
+    }
+}

@@ -69,7 +69,6 @@ impl Producer {
     }
 
     /// The routes for the store's webhooks; see [`crate::intake::serve`].
-    #[must_use]
     pub fn intake(&self, config: IntakeConfig, quarantine: QuarantineConfig) -> Router {
         router(IntakeParts {
             site: self.parts.site.name().clone(),
@@ -92,7 +91,13 @@ impl Producer {
         buckets: watch::Receiver<BTreeSet<BucketName>>,
         lanes: watch::Receiver<BTreeSet<i32>>,
     ) -> Listen {
-        Listen { site: Arc::clone(&self.parts.site), inbox: self.inbox.clone(), ids: self.parts.ids.clone(), buckets, lanes }
+        Listen {
+            site: Arc::clone(&self.parts.site),
+            inbox: self.inbox.clone(),
+            ids: self.parts.ids.clone(),
+            buckets,
+            lanes,
+        }
     }
 
     #[cfg(test)]

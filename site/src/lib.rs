@@ -21,4 +21,4 @@ pub use error::{SiteError, SiteErrorKind};
 pub use notify::{Subscription, SubscriptionChange};
 pub use reading::{BodyWish, ListFrom, ListedVersion, ObjectReading, Reading, VersionPage};
 pub use replica::{Body, PartWritten, Precondition, Replica, Upload, UploadChecksum, Written};
-pub use s3::{S3Credentials, S3Site, S3SiteConfig, S3Timeouts, SecretKey};
+pub use s3::{S3Credentials, S3SetUpError, S3Site, S3SiteConfig, S3Timeouts, SecretKey, WallClock};

@@ -94,7 +94,8 @@ pub struct Written {
 /// An unfinished multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// The version that it will become.
+    /// The version that it will become. Stores do not list it: of an upload found by [`crate::Site::uploads_of`] the id
+    /// is `null`, and whoever resumes it must know from elsewhere which version it belongs to.
     pub version: VersionRef,
     /// The store's upload id.
     pub upload_id: String,

@@ -1,7 +1,7 @@
 //! A real store behind the contract, on `aws-sdk-s3`.
 //!
 //! One client per site: one connection pool, path-style addresses, no retries inside. Every replica write carries its
-//! signature and expiry in the query and is judged by the store's own clock; see [`signing`] and [`clock`]. What
+//! signature and expiry in the query and is judged by the store's own clock (`signing.rs`, `clock.rs`). What
 //! differs between stores is asked of the [`Dialect`].
 
 mod attributes;

@@ -20,7 +20,7 @@ use crate::{
     lab_error::LabError,
     pair::{TOKEN, client, twinlog_principal},
     proxy::Proxy,
-    server::{Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions, principal::TWINLOG_POLICY},
+    server::{Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions},
     site::Site,
 };
 
@@ -73,11 +73,8 @@ impl Lab {
 
     async fn start(&self, kind: StoreKind) -> Result<Stores, LabError> {
         let one = async |site: Site| {
-            let intake = Intake {
-                origin: self.door.origin(),
-                notices_token: TOKEN.to_owned(),
-                audit_token: TOKEN.to_owned(),
-            };
+            let intake =
+                Intake { origin: self.door.origin(), notices_token: TOKEN.to_owned(), audit_token: TOKEN.to_owned() };
             let options = StoreOptions {
                 site: site.name().to_owned(),
                 folder: self.folder.join(format!("{}-{site}", kind.name())),
@@ -86,7 +83,7 @@ impl Lab {
                 life: Life::Bound,
             };
             let store = Store::start(kind, options).await?;
-            store.add_user(&twinlog_principal(), TWINLOG_POLICY).await?;
+            store.add_twinlog(&twinlog_principal()).await?;
             Ok::<_, LabError>(store)
         };
         let (east, west) = futures::try_join!(one(Site::East), one(Site::West))?;
@@ -157,7 +154,8 @@ impl Stage {
     pub async fn prepare(kind: StoreKind, name: &str, options: StageOptions) -> Result<Self, LabError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let lab = lab().await?;
-        let peace = if options.alone { Peace::Alone(lab.peace.write().await) } else { Peace::Shared(lab.peace.read().await) };
+        let peace =
+            if options.alone { Peace::Alone(lab.peace.write().await) } else { Peace::Shared(lab.peace.read().await) };
         let stores = lab.stores(kind).await?;
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let short: String = name.replace('_', "-").chars().take(40).collect();
@@ -166,9 +164,15 @@ impl Stage {
             let root = stores.stores[site.index()].lock().await.root_client();
             bucket::make(&root, &bucket, options.lock).await?;
         }
-        let proxies = if options.proxies { Some([proxy(stores, Site::East).await?, proxy(stores, Site::West).await?]) } else { None };
+        let proxies = if options.proxies {
+            Some([proxy(stores, Site::East).await?, proxy(stores, Site::West).await?])
+        } else {
+            None
+        };
         let sites = Site::BOTH.map(|site| SiteParts {
-            endpoint: proxies.as_ref().map_or_else(|| stores.endpoints[site.index()].clone(), |of| of[site.index()].origin()),
+            endpoint: proxies
+                .as_ref()
+                .map_or_else(|| stores.endpoints[site.index()].clone(), |of| of[site.index()].origin()),
             client_endpoint: stores.endpoints[site.index()].clone(),
             twinlog: twinlog_principal(),
         });

@@ -4,6 +4,7 @@
 
 pub mod bucket;
 pub mod compare;
+pub mod demo;
 pub mod deployment;
 pub mod door;
 pub mod lab;

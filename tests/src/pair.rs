@@ -6,7 +6,7 @@ use crate::{
     bucket,
     deployment::{Deployment, Parts, SiteParts},
     lab_error::LabError,
-    server::{Credentials, Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions, principal::TWINLOG_POLICY},
+    server::{Credentials, Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions},
     site::Site,
 };
 
@@ -147,7 +147,7 @@ async fn store(options: &PairOptions, site: Site, intakes: &[Port; 2]) -> Result
 
 /// Twinlog's principal and the bucket.
 async fn furnish(store: &Store, name: &str) -> Result<(), LabError> {
-    store.add_user(&twinlog_principal(), TWINLOG_POLICY).await?;
+    store.add_twinlog(&twinlog_principal()).await?;
     bucket::make(&store.root_client(), name, bucket::Lock::On).await?;
     Ok(())
 }

@@ -72,7 +72,7 @@ async fn conforms(kind: StoreKind, dialect: DialectName, quirks: Quirks, fast: O
             timeouts: S3Timeouts { answer: Duration::from_secs(60), ..S3Timeouts::default() },
             notify: NotifyTargets { sure: "TWINLOG".to_owned(), fast: fast.clone() },
         };
-        Arc::new(S3Site::new(config).unwrap())
+        Arc::new(S3Site::new(config, Arc::new(SystemTime::now)).unwrap())
     };
     let client = SdkClient(store.root_client());
     let direct = site(store.endpoint(), S3SiteConfig::DEFAULT_WRITE_EXPIRY);
@@ -122,7 +122,9 @@ fn tagging(tags: &Tags) -> Tagging {
 fn tagging_header(tags: &Tags) -> Option<String> {
     let encoded = |text: &String| -> String {
         text.bytes()
-            .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .map(
+                |byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") },
+            )
             .collect()
     };
     let pairs: Vec<_> = tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();

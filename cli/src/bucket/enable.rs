@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use twinlog_log::{LogErrorKind, TopicInfo, TopicName};
 use twinlog_schemas::{BucketName, SiteName};
 use twinlog_site::{BucketState, ListFrom, SiteErrorKind, SubscriptionChange};
@@ -14,6 +15,9 @@ use crate::deployment::Deployment;
 use crate::exit::Failure;
 use crate::finding::{Finding, Level, any_failed};
 use crate::wanted::{self, Wanted};
+
+/// Topics created at a time.
+const CREATING_AT_ONCE: usize = 6;
 
 /// Enables the bucket on every link that carries it. With a failed finding nothing was subscribed; a failed finding
 /// about the bucket itself means that nothing at all was changed.
@@ -77,19 +81,24 @@ pub fn sources(config: &Config, bucket: &BucketName) -> std::collections::BTreeS
 }
 
 async fn topics(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
+    let wanted = wanted::for_bucket(&deployment.config, bucket);
     let mut existing: BTreeMap<String, BTreeMap<TopicName, TopicInfo>> = BTreeMap::new();
-    let mut findings = Vec::new();
-    for wanted in wanted::for_bucket(&deployment.config, bucket) {
-        if !existing.contains_key(&wanted.cluster) {
-            existing.insert(wanted.cluster.clone(), deployment.topics(&wanted.cluster).await?);
+    for cluster in wanted.iter().map(|wanted| &wanted.cluster) {
+        if !existing.contains_key(cluster) {
+            existing.insert(cluster.clone(), deployment.topics(cluster).await?);
         }
-        let found = existing.get(&wanted.cluster).and_then(|topics| topics.get(&wanted.spec.name));
-        findings.push(match found {
-            None if deployment.config.topics.create => create(deployment, &wanted).await?,
-            found => wanted::check(&wanted, found, deployment.config.topics.lanes),
-        });
     }
-    Ok(findings)
+    let one = |wanted: Wanted| {
+        let found = existing.get(&wanted.cluster).and_then(|topics| topics.get(&wanted.spec.name)).cloned();
+        async move {
+            match found {
+                None if deployment.config.topics.create => create(deployment, &wanted).await,
+                found => Ok(wanted::check(&wanted, found.as_ref(), deployment.config.topics.lanes)),
+            }
+        }
+    };
+    let findings = stream::iter(wanted).map(one).buffered(CREATING_AT_ONCE).collect::<Vec<_>>().await;
+    findings.into_iter().collect()
 }
 
 async fn create(deployment: &Deployment, wanted: &Wanted) -> Result<Finding, Failure> {

@@ -103,8 +103,9 @@ impl Ends<'_> {
 }
 
 fn show(retention: Option<DefaultRetention>) -> String {
-    retention.map_or_else(
-        || "none".to_owned(),
-        |retention| format!("{:?} {} days", retention.mode, retention.days).to_uppercase(),
-    )
+    let shown = |retention: DefaultRetention| {
+        let mode = format!("{:?}", retention.mode).to_uppercase();
+        format!("{mode} {} days", retention.days)
+    };
+    retention.map_or_else(|| "none".to_owned(), shown)
 }

@@ -100,7 +100,7 @@ async fn unequal_default_retention_is_refused() {
     let days = DefaultRetention { mode: twinlog_schemas::RetentionMode::Governance, days: 3 };
     let world = world(GOOD, Some(BucketSetup { default_retention: Some(days), ..BucketSetup::REPLICATED }));
     let told = failed(&world.enable().await);
-    assert!(told.contains("default retention is NONE at east and GOVERNANCE 3 DAYS at west"), "{told}");
+    assert!(told.contains("default retention is none at east and GOVERNANCE 3 days at west"), "{told}");
 }
 
 #[tokio::test]

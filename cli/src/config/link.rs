@@ -121,15 +121,16 @@ pub(super) fn read_all(
             let message = format!("there is a link {} already: put the buckets of both into one", link.name());
             root.fault_at(origin.clone(), &path, message);
         }
-        if let (Some(from), Some(to)) = (sites.get(&link.source), sites.get(&link.target)) {
-            if from.dialect != to.dialect {
-                let (from, to) = (from.dialect.as_str(), to.dialect.as_str());
-                let message = format!(
-                    "link {} goes from {from} to {to}: links between different dialects are not supported yet",
-                    link.name()
-                );
-                root.fault_at(origin, &path, message);
-            }
+        if let (Some(from), Some(to)) = (sites.get(&link.source), sites.get(&link.target))
+            && from.dialect != to.dialect
+        {
+            let message = format!(
+                "link {} goes from {} to {}: links between different dialects are not supported yet",
+                link.name(),
+                from.dialect,
+                to.dialect
+            );
+            root.fault_at(origin, &path, message);
         }
         links.push(link);
     }

@@ -1,6 +1,6 @@
 //! Everything beside one site, put together and taken apart.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rand::TryRngCore;
@@ -99,8 +99,16 @@ impl Beside {
         let codec = Arc::new(Codec::new().map_err(|error| Failure::internal(error.to_string()))?);
 
         let (mut work, mut rest) = (Tasks::new(stop.work.clone()), Tasks::new(stop.rest.clone()));
-        let control = Control::read(&deployment, &options.at, &codec, &ids).await;
+        // Answers from the start: while a broker is away the process is alive, and says what it waits for.
+        let backlog = Arc::new(OnceLock::new());
+        let shown = Shown { metrics: metrics.clone(), backlog: Arc::clone(&backlog), readiness: readiness.clone() };
+        let until = stop.rest.clone();
+        rest.add("metrics", async move {
+            let served = serve(listener, shown, until).await;
+            served.map_err(|error| Failure::internal(format!("the server of metrics failed: {error}")))
+        });
         let enabled = Enabled::watch(&deployment, &options.at, &readiness, &mut rest, &stop)?;
+        let control = Control::read(&deployment, &options.at, &codec, &ids, &readiness).await;
         let indexed = open(&deployment, options, &codec, &ids, &readiness, &mut rest, &stop)?;
         let shared = Arc::new(Shared {
             at: options.at.clone(),
@@ -124,13 +132,9 @@ impl Beside {
         if options.runs(Half::Consumer) {
             follows.extend(consumer::start(&shared, &mut work)?);
         }
-        let backlog = Arc::new(Backlog::new(follows, Arc::clone(&shared.clock)));
-        let shown = Shown { metrics: shared.metrics.clone(), backlog, readiness: shared.readiness.clone() };
-        let until = shared.stop.rest.clone();
-        rest.add("metrics", async move {
-            let served = serve(listener, shown, until).await;
-            served.map_err(|error| Failure::internal(format!("the server of metrics failed: {error}")))
-        });
+        if backlog.set(Backlog::new(follows, Arc::clone(&shared.clock))).is_err() {
+            return Err(Failure::internal("the backlog was set twice"));
+        }
         Ok(Self { shared, work, rest })
     }
 

@@ -1,18 +1,18 @@
 //! What the control topics have on record when the process starts: schemas that others published, and dirty buckets.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
 use twinlog_log::clock::Ids;
-use twinlog_log::{Log, LogError, TopicName, TopicPartition};
+use twinlog_log::{Backoff, Log, LogError, TopicName, TopicPartition};
 use twinlog_producer::DirtyBucket;
 use twinlog_schemas::codec::{Codec, PublishedSchema};
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::deployment::Deployment;
+use crate::telemetry::Readiness;
 
 /// How long a control topic may take; what is not read by then is learnt after the next start.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,19 +26,36 @@ pub struct Control {
 
 impl Control {
     /// Reads the control topics of every site, teaches `codec` the schemas published there, and keeps what is of `at`.
-    pub async fn read(deployment: &Deployment, at: &SiteName, codec: &Arc<Codec>, ids: &Ids) -> Self {
+    /// Waits for the site's own, however long: what is dirty must not be put on record again with a later time. Of the
+    /// others it takes what it can get; their schemas are learnt after the next start.
+    pub async fn read(deployment: &Deployment, at: &SiteName, codec: &Codec, ids: &Ids, readiness: &Readiness) -> Self {
         let mut control = Self::default();
+        let reported = readiness.needs("control");
+        let mut delays = Backoff::PROMPT.delays(ids.seed());
         for name in deployment.sites.keys() {
             let Ok(log) = deployment.home(name) else { continue };
             let topic = deployment.config.topics.names.control(name);
             // A group of its own, under which nothing is ever committed.
             let group = format!("{topic}.read.{:x}", ids.seed());
-            match timeout(PATIENCE, records(log.as_ref(), &topic, &group)).await {
-                Ok(Ok(records)) => control.take(&records, name == at, codec),
-                Ok(Err(error)) => tracing::warn!(%topic, %error, "control topic not read"),
-                Err(_) => tracing::warn!(%topic, "control topic not read in time"),
+            let own = name == at;
+            loop {
+                let error = match timeout(PATIENCE, records(log.as_ref(), &topic, &group)).await {
+                    Ok(Ok(records)) => {
+                        control.take(&records, own, codec);
+                        break;
+                    }
+                    Ok(Err(error)) => error.to_string(),
+                    Err(_) => "the cluster does not answer in time".to_owned(),
+                };
+                tracing::warn!(%topic, %error, "control topic not read");
+                if !own {
+                    break;
+                }
+                reported.not_ready(error);
+                delays.wait().await;
             }
         }
+        reported.ready(format!("read; {} buckets are dirty", control.dirty.len()));
         control
     }
 

@@ -13,8 +13,8 @@ use twinlog_log::{Log, LogErrorKind, TopicName};
 use crate::exit::Failure;
 use crate::telemetry::Reported;
 
-/// Waits between attempts.
-const AGAIN: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+/// Waits between attempts: short, so that enabling the first bucket takes effect at once.
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(2));
 
 /// Runs groups made by `group` until `stop`; a bug ends the process, an absent cluster does not.
 pub async fn keep(

@@ -13,7 +13,7 @@ use opentelemetry::metrics::Gauge;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use twinlog_log::clock::Clock;
-use twinlog_log::{Log, LogError, TopicName, TopicPartition};
+use twinlog_log::{Log, LogError, Reader, TopicName, TopicPartition};
 
 use super::meters::Metrics;
 use super::names;
@@ -25,14 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Questions to a cluster at a time.
 const ASKING_AT_ONCE: usize = 16;
 
+/// The labels under which a topic is shown; `None` for topics that are not followed.
+pub type Labels = Arc<dyn Fn(&TopicName) -> Option<Vec<KeyValue>> + Send + Sync>;
+
 /// Topics of which one group is to be followed, and how they are shown.
 pub struct Follows {
     /// The cluster.
     pub log: Arc<dyn Log>,
     /// The group whose commits say what is done.
     pub group: String,
-    /// The labels under which a topic is shown; `None` for topics that are not followed.
-    pub labels: Arc<dyn Fn(&TopicName) -> Option<Vec<KeyValue>> + Send + Sync>,
+    /// How its topics are shown.
+    pub labels: Labels,
     /// How many records wait.
     pub records: Gauge<f64>,
     /// How old the oldest is.
@@ -41,12 +44,7 @@ pub struct Follows {
 
 impl Follows {
     /// Change events of links into a site.
-    pub fn events(
-        metrics: &Metrics,
-        log: Arc<dyn Log>,
-        group: String,
-        labels: Arc<dyn Fn(&TopicName) -> Option<Vec<KeyValue>> + Send + Sync>,
-    ) -> Self {
+    pub fn events(metrics: &Metrics, log: Arc<dyn Log>, group: String, labels: Labels) -> Self {
         let (records, oldest) = (metrics.gauge(names::BACKLOG_EVENTS), metrics.gauge(names::BACKLOG_OLDEST_SECONDS));
         Self { log, group, labels, records, oldest }
     }
@@ -69,8 +67,17 @@ pub struct Backlog {
 #[derive(Default)]
 struct State {
     asked: Option<Instant>,
-    /// The time of the record at a committed offset, so that one that stands still is read once.
-    times: BTreeMap<(usize, TopicPartition), (i64, i64)>,
+    /// By the place in `follows`.
+    seen: BTreeMap<usize, Seen>,
+}
+
+/// What was learnt of one group's topics.
+#[derive(Default)]
+struct Seen {
+    /// Opened when something waits for the first time, and kept: a reader is a client with connections of its own.
+    reader: Option<Box<dyn Reader>>,
+    /// The offset and time of the first record that waited, so that one that stands still is read once.
+    times: BTreeMap<TopicPartition, (i64, i64)>,
 }
 
 /// What waits in one partition.
@@ -95,7 +102,7 @@ impl Backlog {
         state.asked = Some(Instant::now());
         let all = async {
             for (number, follows) in self.follows.iter().enumerate() {
-                if let Err(error) = self.one(number, follows, &mut state.times).await {
+                if let Err(error) = self.one(follows, state.seen.entry(number).or_default()).await {
                     tracing::warn!(group = %follows.group, %error, "backlog not known");
                 }
             }
@@ -105,12 +112,7 @@ impl Backlog {
         }
     }
 
-    async fn one(
-        &self,
-        number: usize,
-        follows: &Follows,
-        times: &mut BTreeMap<(usize, TopicPartition), (i64, i64)>,
-    ) -> Result<(), LogError> {
+    async fn one(&self, follows: &Follows, seen: &mut Seen) -> Result<(), LogError> {
         let topics = follows.log.topics().await?;
         for (topic, info) in topics {
             let Some(labels) = (follows.labels)(&topic) else { continue };
@@ -120,13 +122,7 @@ impl Backlog {
             let records: i64 = waiting.iter().map(|waiting| waiting.records).sum();
             let mut oldest_ms = None;
             for waiting in waiting.into_iter().filter(|waiting| waiting.records > 0) {
-                let known = times.get(&(number, waiting.partition.clone())).copied();
-                let time = match known.filter(|(offset, _)| *offset == waiting.from) {
-                    Some((_, time)) => Some(time),
-                    None => time_of(follows, &waiting).await?,
-                };
-                if let Some(time) = time {
-                    times.insert((number, waiting.partition), (waiting.from, time));
+                if let Some(time) = seen.time_of(follows, &waiting).await? {
                     oldest_ms = Some(oldest_ms.map_or(time, |oldest: i64| oldest.min(time)));
                 }
             }
@@ -151,11 +147,20 @@ async fn waiting(follows: &Follows, partitions: Vec<TopicPartition>) -> Result<V
     asked.buffer_unordered(ASKING_AT_ONCE).collect::<Vec<_>>().await.into_iter().collect()
 }
 
-/// The time of the first record that waits: read, since offsets do not tell it.
-async fn time_of(follows: &Follows, waiting: &Waiting) -> Result<Option<i64>, LogError> {
-    let reader = follows.log.reader(&format!("{}.age", follows.group)).await?;
-    let mut records = reader.assign(&waiting.partition, waiting.from).await?;
-    Ok(records.next().await?.timestamp_ms)
+impl Seen {
+    /// The time of the first record that waits: read, since offsets do not tell it.
+    async fn time_of(&mut self, follows: &Follows, waiting: &Waiting) -> Result<Option<i64>, LogError> {
+        if let Some((_, time)) = self.times.get(&waiting.partition).filter(|(offset, _)| *offset == waiting.from) {
+            return Ok(Some(*time));
+        }
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => none.insert(follows.log.reader(&format!("{}.age", follows.group)).await?),
+        };
+        let time = reader.assign(&waiting.partition, waiting.from).await?.next().await?.timestamp_ms;
+        self.times.extend(time.map(|time| (waiting.partition.clone(), (waiting.from, time))));
+        Ok(time)
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge: 2^53 records or milliseconds are beyond anything")]

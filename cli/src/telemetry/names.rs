@@ -20,7 +20,7 @@ pub const SITE: &str = "site";
 pub const LINK: &str = "link";
 /// Label: a bucket.
 pub const BUCKET: &str = "bucket";
-/// Label: the way a notice came: `fast`, `sure`, `audit`, `own`.
+/// Label: the door by which a notice came: `listen`, `fast`, `sure`, `audit`.
 pub const DOOR: &str = "door";
 /// Label: how something ended.
 pub const OUTCOME: &str = "outcome";

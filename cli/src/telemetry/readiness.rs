@@ -115,7 +115,8 @@ impl Reported {
                 Need::Once => ready || before.is_some_and(|before| before.optional),
                 Need::Never => true,
             };
-            let changed = before.is_none_or(|before| before.ready != ready);
+            // That something is not ready at the start is no change.
+            let changed = before.map_or(ready, |before| before.ready != ready);
             board.insert(self.name.clone(), Line { ready, says: says.clone(), optional });
             changed
         });

@@ -1,6 +1,6 @@
 //! `/metrics`, `/livez` and `/readyz` of the process beside a site.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -19,8 +19,8 @@ use super::readiness::Readiness;
 pub struct Shown {
     /// The metrics.
     pub metrics: Metrics,
-    /// The backlog, brought up to date by a scrape.
-    pub backlog: Arc<Backlog>,
+    /// The backlog, brought up to date by a scrape; not there while the process is starting.
+    pub backlog: Arc<OnceLock<Backlog>>,
     /// The board of dependencies.
     pub readiness: Readiness,
 }
@@ -40,7 +40,9 @@ pub fn router(shown: Shown) -> Router {
 }
 
 async fn metrics(State(shown): State<Shown>) -> Response {
-    shown.backlog.refresh().await;
+    if let Some(backlog) = shown.backlog.get() {
+        backlog.refresh().await;
+    }
     match shown.metrics.render() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(failure) => (StatusCode::INTERNAL_SERVER_ERROR, failure.to_string()).into_response(),

@@ -70,8 +70,3 @@ impl From<Output> for Said {
 pub fn example() -> String {
     Said::from(binary(&["config", "example"]).output().unwrap()).out
 }
-
-/// The line on which `piece` stands, from 1.
-pub fn line_of(text: &str, piece: &str) -> usize {
-    text[..text.find(piece).unwrap()].matches('\n').count() + 1
-}

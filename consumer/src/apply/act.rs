@@ -127,10 +127,7 @@ impl Apply {
 
     /// The time of the null version's deciding register.
     fn null_time(&self, job: &Job<'_>) -> i64 {
-        let mut state = self.parts.index.version(&job.version).unwrap_or_default();
-        if let Some(event) = job.event {
-            super::attributes::join(&mut state, event);
-        }
+        let state = self.parts.index.version(&job.version).unwrap_or_default();
         state.null().map_or_else(|| self.parts.clock.now_ns(), |register| register.at_ns)
     }
 

@@ -1,41 +1,45 @@
-//! An event's stamps joined into what the index says.
+//! What an event says of its version besides the object: for the index, which may read it before the facts.
 
+#[cfg(test)]
 use twinlog_index::VersionState;
 use twinlog_schemas::{ChangeEvent, Fact, FactBody, Removal, RetentionMode, VersionKind};
 
 use crate::plan::null_register;
 
-/// Joins what an event carries: it may be read before the facts that were written with it.
-pub(crate) fn join(state: &mut VersionState, event: &ChangeEvent) {
-    let mut fact = |body| {
-        state.merge_fact(&Fact {
-            event_id: event.event_id,
-            site: event.site.clone(),
-            bucket: event.bucket.clone(),
-            key: event.key.clone(),
-            version_id: event.version_id.clone(),
-            said_at_ns: event.observed_at_us.saturating_mul(1_000),
-            body,
-        });
-    };
+/// What an event says besides its object: the facts that were written with it, as far as it carries them.
+pub(crate) fn facts(event: &ChangeEvent) -> Vec<Fact> {
+    let mut bodies = Vec::new();
     if event.version_id.is_null() {
-        if let Some(register) = null_register(event) {
-            fact(FactBody::Null(register));
-        }
+        bodies.extend(null_register(event).map(FactBody::Null));
     } else if event.kind == VersionKind::Removed {
         let removal =
             Removal { removed_at_ns: event.modified_at_ns, cause: event.cause.clone(), lifecycle: event.lifecycle };
-        fact(FactBody::Removed(removal));
+        bodies.push(FactBody::Removed(removal));
     }
-    let Some(object) = &event.object else { return };
-    if let Some(stamp) = &object.tags {
-        fact(FactBody::Tags(stamp.clone()));
+    if let Some(object) = &event.object {
+        bodies.extend(object.tags.clone().map(FactBody::Tags));
+        bodies.extend(object.retention.clone().map(|stamp| {
+            let compliance = stamp.value.is_some_and(|r| r.mode == RetentionMode::Compliance).then(|| stamp.clone());
+            FactBody::Retention { latest: stamp, compliance }
+        }));
+        bodies.extend(object.legal_hold.clone().map(FactBody::LegalHold));
     }
-    if let Some(stamp) = &object.retention {
-        let compliance = stamp.value.is_some_and(|r| r.mode == RetentionMode::Compliance).then(|| stamp.clone());
-        fact(FactBody::Retention { latest: stamp.clone(), compliance });
-    }
-    if let Some(stamp) = &object.legal_hold {
-        fact(FactBody::LegalHold(stamp.clone()));
+    let fact = |body| Fact {
+        event_id: event.event_id,
+        site: event.site.clone(),
+        bucket: event.bucket.clone(),
+        key: event.key.clone(),
+        version_id: event.version_id.clone(),
+        said_at_ns: event.observed_at_us.saturating_mul(1_000),
+        body,
+    };
+    bodies.into_iter().map(fact).collect()
+}
+
+/// Joins what an event carries: it may be read before the facts that were written with it.
+#[cfg(test)]
+pub(crate) fn join(state: &mut VersionState, event: &ChangeEvent) {
+    for fact in facts(event) {
+        state.merge_fact(&fact);
     }
 }

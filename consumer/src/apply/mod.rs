@@ -11,6 +11,8 @@ mod outbox;
 mod planned;
 mod record;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) use attributes::join as join_for_tests;

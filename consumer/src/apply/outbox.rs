@@ -11,7 +11,9 @@ use twinlog_log::clock::Ids;
 use twinlog_log::lane::Slot;
 use twinlog_log::partition::{partition_of, record_key};
 use twinlog_log::{Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName};
-use twinlog_schemas::{BucketName, EventId, ExamineCause, Fact, ObjectKey, OwnNotice, Receipt, SiteName, VersionRef};
+use twinlog_schemas::{
+    BucketName, ChangeEvent, EventId, ExamineCause, Fact, ObjectKey, OwnNotice, Receipt, SiteName, VersionRef,
+};
 
 use super::Apply;
 use super::settle::Job;
@@ -102,6 +104,15 @@ impl Apply {
     /// Merges a fact into the index.
     pub(super) async fn merged(&self, slot: &mut Slot, fact: &Fact) {
         self.index(slot, &[Merge::Fact(fact.clone())]).await;
+    }
+
+    /// Merges what an event says into the index. Its facts may not have been read yet, and are done without a plan of
+    /// their own once the event is planned: what it says must not be forgotten in between.
+    pub(super) async fn merged_event(&self, slot: &mut Slot, event: &ChangeEvent) {
+        let merges: Vec<Merge> = super::attributes::facts(event).into_iter().map(Merge::Fact).collect();
+        if !merges.is_empty() {
+            self.index(slot, &merges).await;
+        }
     }
 
     async fn index(&self, slot: &mut Slot, entries: &[Merge]) {

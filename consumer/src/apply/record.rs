@@ -66,6 +66,7 @@ impl Apply {
             event: Some(&event),
             id: event.event_id,
         };
+        self.merged_event(slot, &event).await;
         let (outcome, rule) = self.settle(slot, &job).await;
         self.planned.remember(event.event_id);
         self.parts.observer.event_done(stream, outcome, rule);

@@ -1,6 +1,5 @@
 //! Settling one version: plan, act, and again, until the target is as the index says or the record is a dead letter.
 
-use twinlog_index::VersionState;
 use twinlog_log::Fetched;
 use twinlog_log::backoff::Delays;
 use twinlog_log::lane::Slot;
@@ -100,7 +99,7 @@ impl Apply {
             progress.held = Some(self.look(job).await?);
             progress.must_read = false;
         }
-        let index = self.known(slot, job).await;
+        let index = self.version(slot, &job.version).await;
         let target = progress.held.as_ref().map_or(Target::Unread, |held| Target::Read(&held.reading, held.listed_ms));
         let question = Question {
             event: job.event,
@@ -178,15 +177,6 @@ impl Apply {
             Verdict::Dead(reason) | Verdict::DeadOnceRead(reason) => return Ok(Some((reason, error.to_string()))),
         }
         Ok(None)
-    }
-
-    /// What the index says, the event's own stamps included.
-    async fn known(&self, slot: &mut Slot, job: &Job<'_>) -> VersionState {
-        let mut state = self.version(slot, &job.version).await;
-        if let Some(event) = job.event {
-            super::attributes::join(&mut state, event);
-        }
-        state
     }
 
     /// Reads the version at the target; null versions with their listed time.

@@ -120,10 +120,12 @@ pub fn plan(q: Question<'_>) -> Plan {
     }
 }
 
-/// A birth of an object is put if absent, so that the common case costs one write; everything else reads first.
+/// A birth of an object is put if absent, so that the common case costs one write; everything else reads first, also
+/// one written part by part, whose completion would replace what is there.
 fn unread(q: Question<'_>) -> Plan {
+    let at_once = |event: &ChangeEvent| event.object.as_ref().is_none_or(|object| object.parts.is_empty());
     match q.event {
-        Some(event) if event.creates() && event.kind == VersionKind::Object => create(q, event),
+        Some(event) if event.creates() && event.kind == VersionKind::Object && at_once(event) => create(q, event),
         _ => Plan::Read(Rule::ReadFirst),
     }
 }

@@ -7,7 +7,7 @@ mod single;
 pub use budget::Budget;
 
 use twinlog_schemas::{ChangeEvent, Encryption, ObjectState};
-use twinlog_site::{Precondition, Replica, Site, SiteError, Written};
+use twinlog_site::{Precondition, Replica, Site, SiteError, SiteErrorKind, Written};
 
 use crate::failure::End;
 use crate::plan::Attributes;
@@ -46,9 +46,23 @@ pub struct Transfer<'a> {
 }
 
 impl Transfer<'_> {
-    /// Moves the body and writes the version.
+    /// Moves the body and writes the version. Part by part no precondition is looked at: the caller has read the target.
     pub async fn run(&self, precondition: &Precondition) -> Result<Written, Trouble> {
         if self.object.parts.is_empty() { self.single(precondition).await } else { self.multipart().await }
+    }
+
+    /// Bytes that are not what they should be, found before they could do harm.
+    fn broken(&self, operation: &'static str, message: String) -> Trouble {
+        Trouble::target(SiteError {
+            operation,
+            subject: self.replica.version.to_string(),
+            site: self.target.name().clone(),
+            kind: SiteErrorKind::Digest,
+            status: None,
+            code: None,
+            message,
+            outcome_unknown: false,
+        })
     }
 }
 

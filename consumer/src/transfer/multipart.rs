@@ -65,9 +65,10 @@ impl Transfer<'_> {
         let sent = written.sent_md5.map(hex::encode);
         let plain = self.object.encryption == Encryption::None && written.etag.len() == 32;
         match sent {
-            Some(sent) if plain && sent != written.etag => {
-                Err(self.broken(format!("part {} was sent as {sent} and stored as {}", part.number, written.etag)))
-            }
+            Some(sent) if plain && sent != written.etag => Err(self.broken(
+                "UploadPart",
+                format!("part {} was sent as {sent} and stored as {}", part.number, written.etag),
+            )),
             _ => Ok(written),
         }
     }
@@ -89,7 +90,9 @@ impl Transfer<'_> {
         }
         let bytes = collect(stream, length).await.map_err(Trouble::source)?;
         if bytes.len() as u64 != length {
-            return Err(self.broken(format!("the source sent {} of a part's {length} bytes", bytes.len())));
+            return Err(
+                self.broken("UploadPart", format!("the source sent {} of a part's {length} bytes", bytes.len()))
+            );
         }
         Ok(Body::Bytes(bytes))
     }
@@ -103,20 +106,8 @@ impl Transfer<'_> {
         if etag == self.object.etag {
             return Ok(());
         }
-        Err(self.broken(format!("the parts' digests make {etag}, the source's ETag is {}", self.object.etag)))
-    }
-
-    fn broken(&self, message: String) -> Trouble {
-        Trouble::target(SiteError {
-            operation: "UploadPart",
-            subject: self.replica.version.to_string(),
-            site: self.target.name().clone(),
-            kind: SiteErrorKind::Digest,
-            status: None,
-            code: None,
-            message,
-            outcome_unknown: false,
-        })
+        Err(self
+            .broken("UploadPart", format!("the parts' digests make {etag}, the source's ETag is {}", self.object.etag)))
     }
 }
 

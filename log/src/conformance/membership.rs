@@ -83,6 +83,20 @@ pub(super) async fn a_member_that_leaves_gives_its_lanes_up(case: &Case<'_>) -> 
     Ok(())
 }
 
+pub(super) async fn a_member_dropped_while_it_drains_gives_everything_up(case: &Case<'_>) -> Outcome {
+    let topic = case.topic(4).await?;
+    let mut first = case.log().join(&case.prefix, "a", &topic.name).await?;
+    assert_eq!(acquired(first.as_mut()).await?.len(), 4);
+    let membership = case.log().join(&case.prefix, "b", &topic.name).await?;
+    let mut second = Owner { membership, lanes: BTreeSet::new() };
+    let change = soon("a revocation", until_not_empty(first.as_mut())).await?;
+    assert!(matches!(change, OwnershipChange::Revoked(_)), "{change:?}");
+    drop(first);
+    second.until_owning(4).await?;
+    second.membership.leave().await?;
+    Ok(())
+}
+
 /// Everything acquired up to the first acquisition that is not empty.
 async fn acquired(membership: &mut dyn Membership) -> Result<BTreeSet<i32>, LogError> {
     match soon("an acquisition", until_not_empty(membership)).await? {

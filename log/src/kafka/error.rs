@@ -68,6 +68,8 @@ pub(super) fn log_error(operation: &'static str, subject: impl Display, error: &
         | KafkaError::Nul(_)
         | KafkaError::Subscription(_) => Kind::Fatal,
         KafkaError::MessageConsumptionFatal(_) => Kind::Fatal,
+        // Left out of `rdkafka_error_code`.
+        KafkaError::AdminOp(code) => kind_of(*code),
         other => other.rdkafka_error_code().map_or(Kind::Transient, kind_of),
     };
     LogError::new(operation, subject, kind, describe(error))
@@ -124,6 +126,12 @@ mod tests {
         ] {
             assert_eq!(kind_of(code), kind, "{code:?}");
         }
+    }
+
+    #[test]
+    fn an_administrators_error_has_its_codes_kind() {
+        let error = log_error("create topic", "t", &KafkaError::AdminOp(Code::TopicAlreadyExists));
+        assert_eq!(error.kind, Kind::TopicExists);
     }
 
     #[test]

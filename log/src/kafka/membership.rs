@@ -67,11 +67,8 @@ impl ConsumerContext for Context {
             return;
         }
         let lanes = list.elements().iter().map(|element| element.partition()).collect();
-        let fact = if assigned {
-            Fact::Assigned(lanes)
-        } else {
-            Fact::Revoked { lanes, lost: client.assignment_lost() }
-        };
+        let fact =
+            if assigned { Fact::Assigned(lanes) } else { Fact::Revoked { lanes, lost: client.assignment_lost() } };
         // Without an owner task the client is about to be closed, and closing acts by itself.
         drop(self.facts.send(fact));
     }

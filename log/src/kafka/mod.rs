@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::KafkaError;
 
 use crate::backoff::Backoff;
 use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
@@ -32,7 +33,7 @@ use crate::topic::{TopicInfo, TopicName, TopicPartition, TopicSpec};
 use asking::Asking;
 pub use config::KafkaConfig;
 use context::Told;
-use elsewhere::{Held, run_elsewhere};
+use elsewhere::{Held, ask_elsewhere};
 use error::{kind_of, log_error, log_error_told};
 use membership::KafkaMembership;
 use producer::Producer;
@@ -131,18 +132,18 @@ impl Log for KafkaLog {
             return Ok(BTreeMap::new());
         }
         let (client, told) = self.client_of(group, true)?;
-        let wrong = |error| log_error_told("commits of", group, &error, &told);
-        let asked = convert::list(partitions.iter().map(|at| (at, Offset::Invalid))).map_err(wrong)?;
+        let wrong = |error: &KafkaError| log_error_told("commits of", group, error, &told);
+        let asked = convert::list(partitions.iter().map(|at| (at, Offset::Invalid))).map_err(|error| wrong(&error))?;
         let timeout = self.config.request_timeout;
-        let answer = run_elsewhere("commits of", group, move || client.committed_offsets(asked, timeout)).await?;
-        let answer = answer.map_err(wrong)?;
+        let ask = move || client.committed_offsets(asked.clone(), timeout);
+        let answer = ask_elsewhere("commits of", group, timeout, ask, wrong).await?;
         let mut committed = BTreeMap::new();
         for at in partitions {
             let Some(found) = answer.find_partition(at.topic.as_str(), at.partition) else { continue };
             if let Err(error) = found.error()
                 && error.rdkafka_error_code().map(kind_of) != Some(LogErrorKind::UnknownTopic)
             {
-                return Err(wrong(error));
+                return Err(wrong(&error));
             }
             if let Offset::Offset(offset) = found.offset() {
                 committed.insert(at.clone(), Committed { offset, metadata: found.metadata().to_owned() });
@@ -153,7 +154,7 @@ impl Log for KafkaLog {
 
     async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
         let (client, told) = self.client_of(group, false)?;
-        Ok(Box::new(KafkaReader::start(client, told, self.asking.clone())))
+        Ok(Box::new(KafkaReader::start(client, told, self.asking.clone(), self.config.request_timeout)))
     }
 
     async fn join(&self, group: &str, member: &str, topic: &TopicName) -> Result<Box<dyn Membership>, LogError> {

@@ -6,19 +6,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
 use rdkafka::Offset;
 use rdkafka::consumer::stream_consumer::StreamPartitionQueue;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::asking::Asking;
 use super::context::Told;
 use super::convert::{fetched, list};
-use super::elsewhere::{Held, drop_elsewhere, run_elsewhere};
+use super::elsewhere::{Held, ask_elsewhere, drop_elsewhere, run_elsewhere};
 use super::error::{log_error, log_error_told};
 use crate::contract::{Committed, PartitionReader, Reader};
 use crate::error::{LogError, LogErrorKind};
@@ -44,16 +46,18 @@ pub(super) struct KafkaReader {
     asking: Arc<Asking>,
     commands: mpsc::UnboundedSender<Command>,
     commits: Semaphore,
+    /// How long a commit is tried again while the group's coordinator is away.
+    patience: Duration,
     /// Partition counts of topics that were seen to exist.
     known: Mutex<BTreeMap<TopicName, i32>>,
 }
 
 impl KafkaReader {
-    pub(super) fn start(client: Client, told: Told, asking: Arc<Asking>) -> Self {
+    pub(super) fn start(client: Client, told: Told, asking: Arc<Asking>, patience: Duration) -> Self {
         let (commands, taken) = mpsc::unbounded_channel();
         tokio::spawn(own(client.clone(), taken));
         let (commits, known) = (Semaphore::new(COMMITS), Mutex::default());
-        Self { client, told, asking, commands, commits, known }
+        Self { client, told, asking, commands, commits, patience, known }
     }
 
     async fn must_exist(&self, at: &TopicPartition) -> Result<(), LogError> {
@@ -83,16 +87,16 @@ impl Reader for KafkaReader {
     }
 
     async fn commit(&self, partition: &TopicPartition, commit: &Committed) -> Result<(), LogError> {
-        let wrong = |error| log_error("commit", partition, &error);
-        let offsets = list([(partition, Offset::Offset(commit.offset))]).map_err(wrong)?;
+        let wrong = |error: &KafkaError| log_error_told("commit", partition, error, &self.told);
+        let offsets = list([(partition, Offset::Offset(commit.offset))]).map_err(|error| wrong(&error))?;
         if let Some(mut element) = offsets.find_partition(partition.topic.as_str(), partition.partition) {
             element.set_metadata(&commit.metadata);
         }
         let closed = |_| LogError::new("commit", partition, LogErrorKind::Fatal, "the reader has ended");
         let _permit = self.commits.acquire().await.map_err(closed)?;
         let client = self.client.clone();
-        let done = run_elsewhere("commit", partition, move || client.commit(&offsets, CommitMode::Sync)).await?;
-        done.map_err(|error| log_error_told("commit", partition, &error, &self.told))
+        let ask = move || client.commit(&offsets, CommitMode::Sync);
+        ask_elsewhere("commit", partition, self.patience, ask, wrong).await
     }
 }
 

@@ -110,11 +110,7 @@ fn run(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, config: LaneConfi
         group: "lanes-group".to_owned(),
         member: member.to_owned(),
         lanes_topic: topic("lanes"),
-        sources: vec![Source {
-            log: home,
-            group: "apply".to_owned(),
-            wants: Arc::new(|name| name.as_str() == "data"),
-        }],
+        sources: vec![Source { log: home, group: "apply".to_owned(), wants: Arc::new(|name| name.as_str() == "data") }],
         handler: Arc::clone(handler) as Arc<dyn Handler>,
         config,
         discover_every: Duration::from_secs(5),

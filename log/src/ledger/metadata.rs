@@ -53,20 +53,29 @@ pub(super) fn encode_what_fits(commit: i64, done: &Runs, handed_over: bool) -> S
     encode_first(commit, done, handed_over, fits).unwrap_or_default()
 }
 
-/// A cheap look that never says yes wrongly: two varints of ten bytes a run, four characters for three bytes.
-pub(super) fn surely_shorter_than(done: &Runs, limit: usize) -> bool {
-    done.len().saturating_mul(27) + 4 < limit
+/// Whether the text is shorter than `limit`, without deflating where that is not needed to know.
+pub(super) fn shorter_than(limit: usize, commit: i64, done: &Runs) -> bool {
+    // Two varints of ten bytes a run, four characters for three bytes.
+    let at_most = |bytes: usize| bytes.div_ceil(3) * 4 < limit;
+    at_most(done.len().saturating_mul(20) + 1)
+        || at_most(plain(commit, done, false, usize::MAX).len())
+        || encode(commit, done, false).is_some_and(|text| text.len() < limit)
 }
 
-fn encode_first(commit: i64, done: &Runs, handed_over: bool, count: usize) -> Option<String> {
-    let flags = if handed_over { HANDED_OVER } else { 0 };
-    let mut plain = vec![flags];
+/// Flags and the first `count` runs, not deflated.
+fn plain(commit: i64, done: &Runs, handed_over: bool, count: usize) -> Vec<u8> {
+    let mut plain = vec![if handed_over { HANDED_OVER } else { 0 }];
     let mut at = commit;
     for (start, end) in done.iter().take(count) {
         put_varint(&mut plain, start.abs_diff(at));
         put_varint(&mut plain, end.abs_diff(start));
         at = end;
     }
+    plain
+}
+
+fn encode_first(commit: i64, done: &Runs, handed_over: bool, count: usize) -> Option<String> {
+    let plain = plain(commit, done, handed_over, count);
     if plain == [0] {
         return Some(String::new());
     }

@@ -17,8 +17,8 @@ mod runs;
 use std::collections::BTreeSet;
 
 use crate::contract::Committed;
+use metadata::decode;
 pub use metadata::{METADATA_LIMIT, MetadataError};
-use metadata::{decode, encode};
 use runs::Runs;
 
 /// At this length of the metadata nothing new is dispatched: three quarters of [`METADATA_LIMIT`].
@@ -141,9 +141,7 @@ impl Ledger {
     /// quarters of the metadata; true again once the lowest pending offset is finished.
     #[must_use]
     pub fn may_dispatch(&self) -> bool {
-        let commit = self.commit_offset();
-        metadata::surely_shorter_than(&self.done, DISPATCH_LIMIT)
-            || encode(commit, &self.done, false).is_some_and(|text| text.len() < DISPATCH_LIMIT)
+        metadata::shorter_than(DISPATCH_LIMIT, self.commit_offset(), &self.done)
     }
 
     /// How many records are received and not finished.

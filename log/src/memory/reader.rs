@@ -36,7 +36,12 @@ impl Reader for MemoryReader {
             state.woken.entry(partition.clone()).or_default().clone()
         };
         if !self.assigned.lock().unwrap_or_else(PoisonError::into_inner).insert(partition.clone()) {
-            return Err(LogError::new("assign", partition, LogErrorKind::Fatal, "it is assigned to this reader already"));
+            return Err(LogError::new(
+                "assign",
+                partition,
+                LogErrorKind::Fatal,
+                "it is assigned to this reader already",
+            ));
         }
         Ok(Box::new(MemoryPartitionReader {
             shared: self.shared.clone(),
@@ -73,7 +78,8 @@ impl MemoryPartitionReader {
         let log = state.partition("read", &self.partition)?;
         let marks = log.watermarks();
         if self.position < marks.first || self.position > marks.next {
-            let why = format!("offset {} is not in the log, which has {} to {}", self.position, marks.first, marks.next);
+            let why =
+                format!("offset {} is not in the log, which has {} to {}", self.position, marks.first, marks.next);
             return Err(LogError::new("read", &self.partition, LogErrorKind::OffsetOutOfRange, why));
         }
         let found = log.at_or_above(self.position, &self.partition);

@@ -78,8 +78,11 @@ fn last_had(category: Category, state: &VersionState, site: &SiteName, now_ns: i
     let (said, written) = (state.said.get(site), state.written.get(site));
     match category {
         Category::Retention => {
-            let said = said.and_then(|said| said.retention.as_ref()).map(|held| (held.latest.changed_at_ns, held.latest.value));
-            let written = written.and_then(|written| written.retention.as_ref()).map(|put| (put.at_ns, put.value.flatten()));
+            let said = said
+                .and_then(|said| said.retention.as_ref())
+                .map(|held| (held.latest.changed_at_ns, held.latest.value));
+            let written =
+                written.and_then(|written| written.retention.as_ref()).map(|put| (put.at_ns, put.value.flatten()));
             Lock::retention(later(said, written).flatten(), now_ns)
         }
         Category::LegalHold => {

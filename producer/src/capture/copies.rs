@@ -128,7 +128,12 @@ mod tests {
         assert!(!lately.captured(id(9)) && lately.captured(id(10)) && lately.captured(id(COPIES + 9)));
         let bucket: BucketName = "bucket".parse().unwrap();
         for n in 0..TIMES + 1 {
-            lately.remember_time(&bucket, &format!("k{}", n % 100).parse().unwrap(), &n.to_string().parse().unwrap(), 7);
+            lately.remember_time(
+                &bucket,
+                &format!("k{}", n % 100).parse().unwrap(),
+                &n.to_string().parse().unwrap(),
+                7,
+            );
         }
         assert_eq!(lately.times.values().map(BTreeMap::len).sum::<usize>(), TIMES);
         assert!(!lately.times(&bucket, &"k0".parse().unwrap()).contains_key(&"0".parse::<VersionId>().unwrap()));

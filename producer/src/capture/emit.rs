@@ -178,7 +178,8 @@ impl Capture {
 /// The facts as they are written: each with the join of all that this site has said in its kind and category. A stamp
 /// that says nothing new is left out.
 fn joined(here: &Circumstances, bodies: Vec<FactBody>, state: &VersionState) -> Vec<Fact> {
-    let mut said = state.said.get(&here.site).cloned().unwrap_or_else(|| Said { said_at_ns: i64::MIN, ..Said::default() });
+    let mut said =
+        state.said.get(&here.site).cloned().unwrap_or_else(|| Said { said_at_ns: i64::MIN, ..Said::default() });
     let mut facts = Vec::with_capacity(bodies.len());
     for body in bodies {
         let mut fact = Fact {

@@ -1,8 +1,6 @@
 //! What capture found at the store, and how it is put into a change event. Pure.
 
-use twinlog_schemas::{
-    Encryption, ObjectState, Retention, Stamp, StoreReading, Tags, TimePrecision,
-};
+use twinlog_schemas::{Encryption, ObjectState, Retention, Stamp, StoreReading, Tags, TimePrecision};
 use twinlog_site::{ListedVersion, ObjectReading};
 
 use super::time::Modified;

@@ -41,12 +41,7 @@ fn nothing_there(telling: &Telling<'_>) -> Settled {
 }
 
 /// What the register says after what was found and told; `None` if neither says anything.
-fn register(
-    here: &Circumstances,
-    telling: &Telling<'_>,
-    found: &Found,
-    state: &VersionState,
-) -> Option<NullRegister> {
+fn register(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &VersionState) -> Option<NullRegister> {
     let held = match found {
         Found::Object(object, modified) => Some(kept(here, NullState::Object, *modified, Some(&object.etag), state)),
         Found::Marker(modified) => Some(kept(here, NullState::Marker, *modified, None, state)),

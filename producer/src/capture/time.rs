@@ -83,11 +83,11 @@ fn between(below: i64, above: i64, under: usize, over: usize) -> i64 {
 
 /// The markers that a multi-delete's notice may mean: those listed within the time that its request can have taken,
 /// since the notice says no id, and its time is the request's end. Newest first.
-pub fn markers_within<'a>(
-    listing: &'a [ListedVersion],
+pub fn markers_within(
+    listing: &[ListedVersion],
     notice_ns: i64,
     longest_request_ms: i64,
-) -> impl Iterator<Item = &'a ListedVersion> {
+) -> impl Iterator<Item = &ListedVersion> {
     let end = notice_ns.div_euclid(NS_PER_MS);
     let span = end.saturating_sub(longest_request_ms)..=end;
     listing.iter().filter(move |listed| {

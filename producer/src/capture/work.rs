@@ -189,9 +189,7 @@ impl Source<'_> {
 fn named(waiting: &Waiting, id: &VersionId) -> Waiting {
     let hint = match &waiting.notice.hint {
         Hint::Marker(None) => Hint::Marker(Some(id.clone())),
-        Hint::Examine(asked) => {
-            Hint::Examine(Examination { version_id: Some(id.clone()), ..asked.clone() })
-        }
+        Hint::Examine(asked) => Hint::Examine(Examination { version_id: Some(id.clone()), ..asked.clone() }),
         other => other.clone(),
     };
     Waiting { notice: Notice { hint, ..waiting.notice.clone() }, noticed_at_us: waiting.noticed_at_us }

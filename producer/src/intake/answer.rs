@@ -35,9 +35,10 @@ impl IntoResponse for Answer {
                 StatusCode::NOT_FOUND,
                 format!("this intake is for site {site}, not for {asked:?}: mend the webhook endpoint's path"),
             ),
-            Self::Malformed { why, digest } => {
-                (StatusCode::BAD_REQUEST, format!("not taken as a notice, kept in quarantine as sha256 {digest}: {why}"))
-            }
+            Self::Malformed { why, digest } => (
+                StatusCode::BAD_REQUEST,
+                format!("not taken as a notice, kept in quarantine as sha256 {digest}: {why}"),
+            ),
             Self::BadBody { status, why } => (status, why),
             Self::Later { why } => (StatusCode::SERVICE_UNAVAILABLE, why),
         };

@@ -63,7 +63,8 @@ impl Quarantine {
 
     async fn shed(&self, held: &mut BTreeMap<String, u64>) -> io::Result<usize> {
         let mut dropped = 0;
-        while held.len() > 1 && (held.len() > self.config.max_files || held.values().sum::<u64>() > self.config.max_bytes)
+        while held.len() > 1
+            && (held.len() > self.config.max_files || held.values().sum::<u64>() > self.config.max_bytes)
         {
             let Some((oldest, _)) = held.pop_first() else { break };
             match tokio::fs::remove_file(self.config.dir.join(&oldest)).await {

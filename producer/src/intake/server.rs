@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::routing::get;
 use serde::Deserialize;
@@ -32,6 +33,8 @@ pub struct IntakeConfig {
     pub max_body_bytes: usize,
     /// Bodies worked on at a time; more are answered 503. Default 1,024.
     pub max_in_flight: usize,
+    /// How long a body may take to arrive before it is given up with 408. Default 10 s.
+    pub body_within: Duration,
     /// How long the log may take before a body is answered 503: below the stores' own time-outs. Default 4 s.
     pub answer_within: Duration,
 }
@@ -40,7 +43,13 @@ impl IntakeConfig {
     /// The defaults with this token.
     #[must_use]
     pub fn with_token(token: Token) -> Self {
-        Self { token, max_body_bytes: 1024 * 1024, max_in_flight: 1_024, answer_within: Duration::from_secs(4) }
+        Self {
+            token,
+            max_body_bytes: 1024 * 1024,
+            max_in_flight: 1_024,
+            body_within: Duration::from_secs(10),
+            answer_within: Duration::from_secs(4),
+        }
     }
 }
 
@@ -111,9 +120,14 @@ impl Intake {
             inbox.observer.refused(door);
             return Answer::Later { why: format!("{} bodies are in flight already", config.max_in_flight) };
         };
-        match Bytes::from_request(request, &()).await {
-            Ok(body) => self.take(&body, door).await,
-            Err(rejection) => self.bad_body(&rejection, door),
+        match timeout(config.body_within, Bytes::from_request(request, &())).await {
+            Ok(Ok(body)) => self.take(&body, door).await,
+            Ok(Err(rejection)) => self.bad_body(&rejection, door),
+            Err(_) => {
+                inbox.observer.refused(door);
+                let why = format!("the body did not come within {:?}: send it again", config.body_within);
+                Answer::BadBody { status: StatusCode::REQUEST_TIMEOUT, why }
+            }
         }
     }
 

@@ -294,3 +294,14 @@ async fn another_sites_path_and_too_large_a_body_are_refused() {
     assert_eq!(said.status, 413);
     assert!(said.text.contains("at most 100 bytes are taken"), "{}", said.text);
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let served = Served::new(|config, _| config.body_within = Duration::from_millis(50)).await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let head = "POST /notices/east HTTP/1.1\r\nhost: i\r\nauthorization: Bearer s3cret\r\ncontent-length: 9\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+}

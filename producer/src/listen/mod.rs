@@ -111,7 +111,10 @@ impl Listen {
 }
 
 /// Waits until what is to be listened to has changed; `false` if it never will again.
-async fn changed(buckets: &mut watch::Receiver<BTreeSet<BucketName>>, lanes: &mut watch::Receiver<BTreeSet<i32>>) -> bool {
+async fn changed(
+    buckets: &mut watch::Receiver<BTreeSet<BucketName>>,
+    lanes: &mut watch::Receiver<BTreeSet<i32>>,
+) -> bool {
     tokio::select! {
         biased;
         changed = buckets.changed() => changed.is_ok(),

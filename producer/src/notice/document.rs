@@ -72,11 +72,9 @@ impl<'a> Document<'a> {
             self.members.get("Key").filter(|_| alone).and_then(|key| serde_json::from_str(key.get()).ok());
         let mut pieces = Vec::with_capacity(records.len());
         for (n, record) in records.into_iter().enumerate() {
-            let members = serde_json::from_str(record.get())
-                .map_err(|_| NoticeError::NotANotice(self.place(n + 1)))?;
+            let members = serde_json::from_str(record.get()).map_err(|_| NoticeError::NotANotice(self.place(n + 1)))?;
             let notice = self.bare(record, &members, n + 1, decoded.as_deref(), door)?;
-            let text =
-                if alone { self.whole.get().to_owned() } else { format!("{{\"Records\":[{}]}}", record.get()) };
+            let text = if alone { self.whole.get().to_owned() } else { format!("{{\"Records\":[{}]}}", record.get()) };
             pieces.push(Piece { text, notice });
         }
         Ok(pieces)

@@ -191,11 +191,13 @@ fn what_is_wrong_is_said_with_its_place() {
     assert!(said(" ").contains("empty"));
     assert!(said("{\"Records\":[{\"s3\":{}}]}").starts_with("document 1, record 1: missing field"));
     assert!(said("{\"Records\":[]} {\"a\":1}").starts_with("document 2, record 1: neither an S3 event"));
-    let bad = "{\"eventName\":\"s3:ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"B\"},\"object\":{\"key\":\"k\"}}}";
+    let bad =
+        "{\"eventName\":\"s3:ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"B\"},\"object\":{\"key\":\"k\"}}}";
     assert!(said(bad).contains("bucket name \"B\" is not allowed"));
     let bad = "{\"eventName\":\"s3:ObjectCreated:Put\",\"eventTime\":\"now\",\"s3\":{\"bucket\":{\"name\":\"buc\"},\"object\":{\"key\":\"k\"}}}";
     assert!(said(bad).contains("`eventTime` \"now\" is not an RFC 3339 time"));
-    let bad = "{\"eventName\":\"s3:ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"buc\"},\"object\":{\"key\":\"%FF\"}}}";
+    let bad =
+        "{\"eventName\":\"s3:ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"buc\"},\"object\":{\"key\":\"%FF\"}}}";
     assert!(said(bad).contains("does not decode to UTF-8"));
 }
 

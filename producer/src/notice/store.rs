@@ -105,7 +105,11 @@ pub(super) fn read(
         sequencer_ns: object.sequencer.as_deref().and_then(sequencer_ns),
         size,
         etag: object.e_tag.as_deref().map(|etag| etag.trim_matches('"').to_owned()).filter(|etag| !etag.is_empty()),
-        request_id: record.response_elements.and_then(|r| r.request_id).map(Cow::into_owned).filter(|id| !id.is_empty()),
+        request_id: record
+            .response_elements
+            .and_then(|r| r.request_id)
+            .map(Cow::into_owned)
+            .filter(|id| !id.is_empty()),
         cause: record.event_name.into_owned(),
         hint,
     })

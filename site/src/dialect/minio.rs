@@ -64,13 +64,14 @@ impl Dialect for MinIo {
         no_path(key)
     }
 
-    fn error_kind(&self, code: &str, _message: &str) -> Option<SiteErrorKind> {
+    fn error_kind(&self, code: &str, message: &str) -> Option<SiteErrorKind> {
         Some(match code {
             "XMinioInvalidObjectName" | "XMinioInvalidResourceName" | "XMinioParentIsObject" => {
                 SiteErrorKind::NameRefused
             }
             "XMinioStorageFull" | "XMinioAdminBucketQuotaExceeded" => SiteErrorKind::StorageFull,
             "XMinioServerNotInitialized" | "XMinioServerBusy" => SiteErrorKind::Throttled,
+            "InvalidArgument" if message.contains("versioning not enabled") => SiteErrorKind::BucketState,
             _ => return None,
         })
     }
@@ -79,6 +80,17 @@ impl Dialect for MinIo {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn its_own_codes() {
+        let kind = |code, message| MinIo.error_kind(code, message);
+        assert_eq!(kind("XMinioInvalidObjectName", ""), Some(SiteErrorKind::NameRefused));
+        assert_eq!(kind("XMinioStorageFull", ""), Some(SiteErrorKind::StorageFull));
+        let unversioned =
+            "Invalid arguments provided for b/k: (VersionID specified , but versioning not enabled on bucket=b)";
+        assert_eq!(kind("InvalidArgument", unversioned), Some(SiteErrorKind::BucketState));
+        assert_eq!(kind("InvalidArgument", "Invalid version id specified"), None);
+    }
 
     #[test]
     fn each_target_has_an_arn() {

@@ -72,6 +72,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_absent_version_is_no_server_error() {
+        let kind = |code, message| RustFs.error_kind(code, message);
+        assert_eq!(kind("InternalError", "Version not found: b/k-"), Some(SiteErrorKind::NoSuchVersion));
+        assert_eq!(kind("InternalError", "We encountered an internal error, please try again."), None);
+    }
+
+    #[test]
     fn arn_is_lower_case_and_has_the_region() {
         let arns = RustFs.target_arns(&NotifyTargets::default(), "eu-west-1");
         assert_eq!(arns, ["arn:rustfs:sqs:eu-west-1:twinlog:webhook"]);

@@ -107,6 +107,7 @@ pub(super) fn classify(dialect: &dyn Dialect, status: u16, code: Option<&str>, m
         413 | 431 => Kind::TooLarge,
         429 => Kind::Throttled,
         507 => Kind::StorageFull,
+        501 => Kind::Refused,
         500..=599 => Kind::Server,
         _ => Kind::Refused,
     }
@@ -115,7 +116,7 @@ pub(super) fn classify(dialect: &dyn Dialect, status: u16, code: Option<&str>, m
 /// Whether a write that was answered so may have acted nevertheless.
 fn may_have_acted(status: u16, kind: SiteErrorKind) -> bool {
     let harmless = [Kind::Throttled, Kind::StorageFull, Kind::NameRefused, Kind::NoSuchVersion];
-    (500..=599).contains(&status) && !harmless.contains(&kind)
+    status != 501 && (500..=599).contains(&status) && !harmless.contains(&kind)
 }
 
 /// One call, for the error that it may end in.
@@ -307,6 +308,7 @@ mod tests {
             (503, "SlowDownWrite", "", Kind::Throttled),
             (503, "ServiceUnavailable", "", Kind::Server),
             (500, "InternalError", "", Kind::Server),
+            (501, "NotImplemented", "KMS not configured", Kind::Refused),
             (418, "Teapot", "", Kind::Refused),
         ] {
             assert_eq!(kind(status, code, message), wanted, "{status} {code} {message}");

@@ -1,5 +1,6 @@
 //! Multipart replicas: begin, parts, completion; and what stands unfinished.
 
+use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::types::{
     ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, EncodingType, MultipartUpload, Part as ListedPart,
 };
@@ -45,8 +46,11 @@ impl S3Site {
         let trailer = streamed && algorithm.is_some();
         // Parts raise no notice, and with the headers of a replica a store does not see their checksums.
         let amend = if trailer { Amend::default() } else { self.expiring(Vec::new()) };
+        let mut settings = self.patience(out.length);
+        if algorithm.is_some() {
+            settings = settings.request_checksum_calculation(RequestChecksumCalculation::WhenSupported);
+        }
         let sent = out.sent.clone();
-        let length = out.length;
         let request = self
             .client
             .upload_part()
@@ -60,7 +64,7 @@ impl S3Site {
             .body(out.body)
             .customize()
             .interceptor(amend)
-            .config_override(self.patience(length));
+            .config_override(settings);
         let output = request.send().await.map_err(|error| sent.blame(attempt.failed(error)))?;
         let kind = upload.checksum.as_ref().map(|checksum| kind_of(checksum.kind));
         let etag = unquoted(output.e_tag().unwrap_or_default());

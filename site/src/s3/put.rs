@@ -43,7 +43,7 @@ impl S3Site {
         if length > LARGE {
             request = request.config_override(self.patience(length));
         }
-        let output = request.send().await.map_err(|error| sent.blame(attempt.failed(error)))?;
+        let output = request.send().await.map_err(|error| sent.blame(stands(attempt.failed(error))))?;
         let written = written(attempt, output.version_id(), output.e_tag(), sent.md5())?;
         verify(attempt, replica, &written)?;
         if tags_follow {
@@ -69,6 +69,12 @@ impl S3Site {
         }
         Ok((lines, false))
     }
+}
+
+/// A store that finds a delete marker of this id answers "method not allowed": the version is not absent.
+fn stands(error: SiteError) -> SiteError {
+    let marker = error.status == Some(405);
+    if marker { SiteError { kind: SiteErrorKind::Precondition, ..error } } else { error }
 }
 
 /// Why nothing was sent.

@@ -31,7 +31,8 @@ fn down(args: &Args) -> std::io::Result<()> {
     };
     let running = recorded(&environment, &folder);
     // Twinlog first: it finishes what is in flight while there still is a broker to tell it to.
-    let (first, rest): (Vec<_>, Vec<_>) = running.into_iter().partition(|process| process.arguments.iter().any(|word| word == "run"));
+    let (first, rest): (Vec<_>, Vec<_>) =
+        running.into_iter().partition(|process| process.arguments.iter().any(|word| word == "run"));
     let mut many = 0;
     for group in [first, rest] {
         many += group.len();

@@ -8,7 +8,7 @@ use twinlog_tests::{
     lab_error::LabError,
     pair::{Pair, PairOptions, client},
     server::{Life, StoreKind},
-    session::{Environment, Running, end},
+    session::{Environment, recorded},
     site::Site,
     store_choice::{StoreChoice, chosen},
 };
@@ -47,7 +47,10 @@ async fn up(args: Args) -> Result<(), LabError> {
     let started = Pair::start(options, |what| println!("{what}")).await;
     let environment = match started {
         Ok(pair) => leave(pair)?,
-        Err(error) => return Err(keep_logs(error, &folder)),
+        Err(error) => {
+            eprintln!("up: logs are in {}", folder.display());
+            return Err(error);
+        }
     };
     environment.write(&folder).map_err(LabError::io(format!("writing {}", folder.join("env").display())))?;
     tell(kind, &folder, &environment);
@@ -57,16 +60,19 @@ async fn up(args: Args) -> Result<(), LabError> {
 /// Refuses where a pair runs there already; what a dead one left is swept away.
 fn vacant(folder: &std::path::Path) -> Result<(), LabError> {
     let refuse = |why: String| LabError::Page { url: folder.display().to_string(), why };
-    let Some(environment) = Environment::read(folder).map_err(LabError::io(format!("reading {}", folder.display())))? else {
+    let Some(environment) = Environment::read(folder).map_err(LabError::io(format!("reading {}", folder.display())))?
+    else {
         if folder.exists() {
             std::fs::remove_dir_all(folder).map_err(LabError::io(format!("removing {}", folder.display())))?;
         }
         return Ok(());
     };
-    let running = twinlog_tests::session::recorded(&environment, folder);
+    let running = recorded(&environment, folder);
     if let Some(process) = running.first() {
         let (many, pid) = (running.len(), process.pid);
-        return Err(refuse(format!("a pair is up already ({many} processes run, e.g. {pid}): end it with ./justw down first")));
+        return Err(refuse(format!(
+            "a pair is up already ({many} processes run, e.g. {pid}): end it with ./justw down first"
+        )));
     }
     std::fs::remove_dir_all(folder).map_err(LabError::io(format!("removing {}", folder.display())))
 }
@@ -101,12 +107,6 @@ fn leave(mut pair: Pair) -> Result<Environment, LabError> {
         .with("TWINLOG_WEST_PID", twinlog_west))
 }
 
-fn keep_logs(error: LabError, folder: &std::path::Path) -> LabError {
-    eprintln!("up: logs are in {}", folder.display());
-    let _none_left = end(&Running::twinlogs(folder, &folder.join("config.toml")));
-    error
-}
-
 fn tell(kind: StoreKind, folder: &std::path::Path, environment: &Environment) {
     let value = |name: &str| environment.get(name).unwrap_or_default().to_owned();
     println!(
@@ -122,7 +122,7 @@ Where everything is stands in {folder}/env. Try (curl 7.88 or newer):
   s3 -T hello.txt $EAST/$BUCKET/hello.txt          # write at one site
   s3 $WEST/$BUCKET/hello.txt                       # read at the other
   s3 -X DELETE $WEST/$BUCKET/hello.txt             # delete there; it is gone here too
-  s3 \"$EAST/$BUCKET?versions\"                      # every version, at either site
+  s3 \"$EAST/$BUCKET?versions=\"                     # every version, at either site
 or with the AWS command line:
   AWS_ACCESS_KEY_ID=$ACCESS_KEY AWS_SECRET_ACCESS_KEY=$SECRET_KEY aws --endpoint-url $EAST s3 ls $BUCKET
 Twinlog itself:

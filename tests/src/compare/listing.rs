@@ -143,7 +143,12 @@ fn of_key(key: &str, left: (&Bucket, &[Listed]), right: (&Bucket, &[Listed]), fo
             (only, another) => {
                 let place = if only.is_some() { left.0 } else { right.0 };
                 found.differences.extend(only.or(another).map(|version| {
-                    format!("{key:?} version {id}: {} of {} ms is at {} only", kind(version), version.modified_ms, place.label)
+                    format!(
+                        "{key:?} version {id}: {} of {} ms is at {} only",
+                        kind(version),
+                        version.modified_ms,
+                        place.label
+                    )
                 }));
             }
         }
@@ -161,7 +166,10 @@ fn of_version(left: &Bucket, one: &Listed, right: &Bucket, other: &Listed, into:
     let mut differ = |what: &str, here: String, there: String| {
         if here != there {
             let (key, id) = (&one.key, &one.id);
-            into.push(format!("{key:?} version {id}: {what} is {here} at {} and {there} at {}", left.label, right.label));
+            into.push(format!(
+                "{key:?} version {id}: {what} is {here} at {} and {there} at {}",
+                left.label, right.label
+            ));
         }
     };
     differ("the listed kind", kind(one).to_owned(), kind(other).to_owned());
@@ -177,7 +185,10 @@ fn order(key: &str, left: (&Bucket, &[Listed]), right: (&Bucket, &[Listed])) -> 
     let times: BTreeSet<i64> = differing.flat_map(|(one, other)| [one.modified_ms, other.modified_ms]).collect();
     for time in times {
         let ids = |of: &[Listed]| {
-            of.iter().filter(|version| version.modified_ms == time).map(|version| version.id.clone()).collect::<Vec<_>>()
+            of.iter()
+                .filter(|version| version.modified_ms == time)
+                .map(|version| version.id.clone())
+                .collect::<Vec<_>>()
         };
         let (one, other) = (ids(left.1), ids(right.1));
         let (here, there) = (&left.0.label, &right.0.label);
@@ -237,10 +248,8 @@ mod tests {
 
     #[test]
     fn another_order_needs_a_tie() {
-        let found = found(
-            vec![listed("b", 2, true), listed("a", 2, false)],
-            vec![listed("a", 2, true), listed("b", 2, false)],
-        );
+        let found =
+            found(vec![listed("b", 2, true), listed("a", 2, false)], vec![listed("a", 2, true), listed("b", 2, false)]);
         assert!(found.differences.is_empty());
         assert_eq!(found.ties.len(), 1);
         assert_eq!(found.ties[0].ids, ["b", "a"]);

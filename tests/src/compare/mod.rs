@@ -95,14 +95,16 @@ impl fmt::Display for Comparison {
 pub async fn compare(left: &Bucket, right: &Bucket, depth: Depth) -> Result<Comparison, Refused> {
     let (one, other) = futures::try_join!(list(left), list(right))?;
     let found = listing::differences(left, &one, right, &other);
-    let mut comparison = Comparison { versions: found.versions, differences: found.differences, ..Comparison::default() };
+    let mut comparison =
+        Comparison { versions: found.versions, differences: found.differences, ..Comparison::default() };
     let Depth::Everything { bodies_up_to } = depth else {
         comparison.ties = found.ties.len();
         return Ok(comparison);
     };
     let pairs = stream::iter(found.objects.iter())
         .map(|version| async move {
-            let reading = (describe::describe(left, version, bodies_up_to), describe::describe(right, version, bodies_up_to));
+            let reading =
+                (describe::describe(left, version, bodies_up_to), describe::describe(right, version, bodies_up_to));
             let (one, other) = futures::join!(reading.0, reading.1);
             (version, one, other)
         })
@@ -120,7 +122,9 @@ pub async fn compare(left: &Bucket, right: &Bucket, depth: Depth) -> Result<Comp
             }
             (one, other) => {
                 for (bucket, error) in [(left, one.err()), (right, other.err())] {
-                    comparison.differences.extend(error.map(|error| format!("{at}: {} cannot read it: {error}", bucket.label)));
+                    comparison
+                        .differences
+                        .extend(error.map(|error| format!("{at}: {} cannot read it: {error}", bucket.label)));
                 }
             }
         }
@@ -144,8 +148,11 @@ fn origin(left: &Description, right: &Description) -> Option<bool> {
 }
 
 fn differing(at: &str, left: (&Bucket, &Description), right: (&Bucket, &Description), into: &mut Vec<String>) {
-    let names: std::collections::BTreeSet<&String> = left.1.attributes.keys().chain(right.1.attributes.keys()).collect();
-    let value = |of: &Description, name: &String| of.attributes.get(name).map_or("nothing".to_owned(), |value| format!("{value:?}"));
+    let names: std::collections::BTreeSet<&String> =
+        left.1.attributes.keys().chain(right.1.attributes.keys()).collect();
+    let value = |of: &Description, name: &String| {
+        of.attributes.get(name).map_or("nothing".to_owned(), |value| format!("{value:?}"))
+    };
     for name in names {
         let (one, other) = (value(left.1, name), value(right.1, name));
         if one != other {

@@ -209,7 +209,11 @@ impl Deployment {
         if status.success() {
             return Ok(());
         }
-        Err(LabError::Command { command: format!("run --at {site}"), status: status.to_string(), said: process.log_tail() })
+        Err(LabError::Command {
+            command: format!("run --at {site}"),
+            status: status.to_string(),
+            said: process.log_tail(),
+        })
     }
 
     /// Kills the process beside a site where it stands (SIGKILL).

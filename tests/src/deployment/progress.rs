@@ -97,7 +97,8 @@ impl Progress {
             let mut backlog = Backlog::default();
             let ends = this.ends(&*this.client("look")?)?;
             for site in Site::BOTH {
-                let (capture, apply) = (format!("{}.{site}.capture", this.prefix), format!("{}.{site}.apply", this.prefix));
+                let (capture, apply) =
+                    (format!("{}.{site}.capture", this.prefix), format!("{}.{site}.apply", this.prefix));
                 let notices = format!("{}.notices.{site}", this.prefix);
                 let changes = format!("{}.changes.{}.", this.prefix, site.other());
                 let facts = format!("{}.facts.", this.prefix);

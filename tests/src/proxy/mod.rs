@@ -15,8 +15,8 @@ use std::{
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
-pub use fault::{Fault, Wanted};
 use fault::Faults;
+pub use fault::{Fault, Wanted};
 
 /// A proxy in front of one upstream. Dropping it closes everything.
 pub struct Proxy {

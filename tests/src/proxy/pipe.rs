@@ -70,7 +70,12 @@ struct Direction {
 }
 
 impl Direction {
-    fn new(from: OwnedReadHalf, to: OwnedWriteHalf, faults: &Arc<Faults>, exchange: &Arc<watch::Sender<Exchange>>) -> Self {
+    fn new(
+        from: OwnedReadHalf,
+        to: OwnedWriteHalf,
+        faults: &Arc<Faults>,
+        exchange: &Arc<watch::Sender<Exchange>>,
+    ) -> Self {
         let (state, exchange) = (faults.watch(), Arc::clone(exchange));
         Self { from, to, faults: Arc::clone(faults), state, exchange, passed: 0, body_at: None, tail: Vec::new() }
     }

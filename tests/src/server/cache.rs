@@ -1,7 +1,10 @@
 //! Where the programs under test are. The scripts in `infra/tools/` put them there; the names and versions stand there
 //! and here, and a test compares the two.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use super::ServerError;
 
@@ -46,7 +49,7 @@ pub fn rustfs() -> Result<PathBuf, ServerError> {
     let how = "set TWINLOG_RUSTFS or run ./justw rustfs";
     if let Some(named) = std::env::var_os("TWINLOG_RUSTFS").filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
-        if named.is_file() {
+        if is_program(&named) {
             return Ok(named);
         }
         return Err(ServerError::Missing {
@@ -54,8 +57,9 @@ pub fn rustfs() -> Result<PathBuf, ServerError> {
             how: how.to_owned(),
         });
     }
-    let on_path = std::env::var_os("PATH")
-        .and_then(|path| std::env::split_paths(&path).map(|folder| folder.join("rustfs")).find(|file| file.is_file()));
+    let on_path = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path).map(|folder| folder.join("rustfs")).find(|file| is_program(file))
+    });
     match on_path {
         Some(file) => Ok(file),
         None => cached("RustFS", RUSTFS)
@@ -70,6 +74,10 @@ pub fn folder() -> PathBuf {
         Some(cache) => Path::new(&cache).join("twinlog"),
         None => std::env::home_dir().unwrap_or_default().join(".cache/twinlog"),
     }
+}
+
+fn is_program(file: &Path) -> bool {
+    file.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
 }
 
 fn cached(what: &str, path: &str) -> Result<PathBuf, ServerError> {

@@ -4,6 +4,8 @@
 
 use std::process::Command;
 
+use aws_sdk_s3::{Client, error::DisplayErrorContext};
+
 use super::{Store, store::Arns};
 
 /// The webhook with a queue on disk: the sure door.
@@ -42,4 +44,20 @@ pub(super) fn configure(command: &mut Command, store: &Store) -> &'static str {
     }
     command.args(["server", "--quiet", "--address"]).arg(store.address()).arg(store.data());
     "/minio/health/ready"
+}
+
+/// Whether the store has its webhooks: for a moment after it takes requests it refuses a bucket that names them. Its
+/// admin API lists them, in plain JSON and signed like any S3 request, and so read as if that were an object.
+pub(super) async fn knows_targets(root: &Client, endpoint: &str) -> Result<(), String> {
+    let uri = format!("{endpoint}/minio/admin/v3/info");
+    let info = root.get_object().bucket("minio").key("admin").customize();
+    let info = info.map_request(move |mut request| request.set_uri(uri.clone()).map(|()| request)).send().await;
+    let info = info.map_err(|error| DisplayErrorContext(error).to_string())?;
+    let info = info.body.collect().await.map_err(|error| error.to_string())?.into_bytes();
+    let info = String::from_utf8_lossy(&info);
+    let Arns { sure, fast } = arns();
+    match [Some(sure), fast].into_iter().flatten().find(|arn| !info.contains(arn)) {
+        None => Ok(()),
+        Some(arn) => Err(format!("{arn} is not known yet")),
+    }
 }

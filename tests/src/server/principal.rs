@@ -5,8 +5,15 @@ use aws_smithy_types::body::SdkBody;
 
 use super::{Credentials, ServerError, Store, StoreKind, mc};
 
-/// What Twinlog needs to be allowed, on every bucket: the policy that operators are given too.
-pub const TWINLOG_POLICY: &str = include_str!("../../../infra/policies/twinlog.json");
+/// What Twinlog needs to be allowed, on every bucket: the policy that operators are given too. The stores spell one
+/// action differently, and each refuses a policy with the other's spelling.
+#[must_use]
+pub fn twinlog_policy(kind: StoreKind) -> &'static str {
+    match kind {
+        StoreKind::RustFs => include_str!("../../../infra/policies/rustfs.json"),
+        StoreKind::MinIo => include_str!("../../../infra/policies/minio.json"),
+    }
+}
 
 impl Store {
     /// An S3 client of this store with the given credentials: path style, no retries, no checksums but those asked for.
@@ -19,6 +26,14 @@ impl Store {
     #[must_use]
     pub fn root_client(&self) -> Client {
         self.client(&self.options().root)
+    }
+
+    /// Makes Twinlog's user, with the policy that operators are given.
+    ///
+    /// # Errors
+    /// As [`Store::add_user`].
+    pub async fn add_twinlog(&self, who: &Credentials) -> Result<(), ServerError> {
+        self.add_user(who, twinlog_policy(self.kind())).await
     }
 
     /// Makes a user with a policy of its own.

@@ -209,7 +209,14 @@ impl Store {
         let plain = reqwest::Client::builder().no_proxy().timeout(LOOK).build();
         let plain = plain.map_err(|error| ServerError::io(name)(std::io::Error::other(error)))?;
         let root = self.root_client();
-        let outcome = ready(&mut process, START, async || answers(&plain, &url, &root).await).await;
+        let looking = async || {
+            answers(&plain, &url, &root).await?;
+            match (self.kind, &self.options.intake) {
+                (StoreKind::MinIo, Some(_)) => minio::knows_targets(&root, &self.endpoint()).await,
+                _ => Ok(()),
+            }
+        };
+        let outcome = ready(&mut process, START, looking).await;
         self.process = Some(process);
         outcome
     }

@@ -1,11 +1,12 @@
 //! Ending the processes of a session: those that it recorded, and a Twinlog that a person started again.
 //!
 //! A process id says nothing by itself: the process may have ended and its number be somebody else's by now. So a
-//! process is ours only if its command line, as the system has it, names something in the session's own folder.
+//! process is ours only if it works in the session's own folder, or its command line names something there, or it is
+//! the `twinlog run` that the session's state folder tells of.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -30,30 +31,35 @@ impl Running {
     /// its arguments is a path there.
     #[must_use]
     pub fn of(pid: u32, folder: &Path) -> Option<Self> {
-        let process = PathBuf::from(format!("/proc/{pid}"));
-        let line = fs::read(process.join("cmdline")).ok()?;
-        let arguments: Vec<String> =
-            line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).filter(|word| !word.is_empty()).collect();
+        let process = Self::any(pid)?;
         let inside = |path: &Path| path.starts_with(folder);
-        let works_inside = fs::read_link(process.join("cwd")).is_ok_and(|cwd| inside(&cwd));
-        let named = arguments.iter().any(|argument| inside(Path::new(argument)));
-        if arguments.is_empty() || !(works_inside || named) {
-            return None;
-        }
-        Some(Self { pid, arguments, started: started(pid)? })
+        let works_inside = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| inside(&cwd));
+        let named = process.arguments.iter().any(|argument| inside(Path::new(argument)));
+        (works_inside || named).then_some(process)
     }
 
-    /// Every `twinlog run` with this configuration file, however it was started.
+    /// Every `twinlog run` of the session, however it was started: each writes its id into its state folder.
     #[must_use]
-    pub fn twinlogs(folder: &Path, config: &Path) -> Vec<Self> {
-        let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-        let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let is_twinlog = |process: &Self| {
-            let has = |word: &str| process.arguments.iter().any(|argument| argument == word);
-            let program = process.arguments.first().is_some_and(|first| Path::new(first).ends_with("twinlog"));
-            program && has("run") && process.arguments.iter().any(|argument| Path::new(argument) == config)
+    pub fn twinlogs(folder: &Path) -> Vec<Self> {
+        let files = |path: &Path| {
+            fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>()
         };
-        pids.filter_map(|pid| Self::of(pid, folder)).filter(is_twinlog).collect()
+        let sites = files(&folder.join("state"));
+        let pid_files =
+            sites.iter().flat_map(|site| files(site)).filter(|file| file.extension().is_some_and(|end| end == "pid"));
+        let pids = pid_files.filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
+        let is_twinlog = |process: &Self| {
+            let program = process.arguments.first().is_some_and(|first| Path::new(first).ends_with("twinlog"));
+            program && process.arguments.iter().any(|argument| argument == "run")
+        };
+        pids.filter_map(Self::any).filter(is_twinlog).collect()
+    }
+
+    fn any(pid: u32) -> Option<Self> {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let words = line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        let arguments: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+        if arguments.is_empty() { None } else { Some(Self { pid, arguments, started: started(pid)? }) }
     }
 
     /// Whether it still runs.
@@ -117,7 +123,8 @@ mod tests {
     #[test]
     fn only_our_own_processes_are_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let sleep = |folder: &Path| Command::new("sleep").arg("600").current_dir(folder).stdin(Stdio::null()).spawn().unwrap();
+        let sleep =
+            |folder: &Path| Command::new("sleep").arg("600").current_dir(folder).stdin(Stdio::null()).spawn().unwrap();
         let (mut ours, mut other) = (sleep(folder.path()), sleep(Path::new("/")));
         assert_eq!(Running::of(other.id(), folder.path()), None);
         let running = Running::of(ours.id(), folder.path()).unwrap();

@@ -16,9 +16,7 @@ const PIDS: [&str; 5] = ["KAFKA_PID", "STORE_EAST_PID", "STORE_WEST_PID", "TWINL
 pub fn recorded(environment: &Environment, folder: &Path) -> Vec<Running> {
     let pids = PIDS.iter().filter_map(|name| environment.get(name)?.parse().ok());
     let mut running: Vec<Running> = pids.filter_map(|pid| Running::of(pid, folder)).collect();
-    if let Some(config) = environment.get("CONFIG") {
-        running.extend(Running::twinlogs(folder, Path::new(config)));
-    }
+    running.extend(Running::twinlogs(folder));
     running.sort_by_key(|process| process.pid);
     running.dedup();
     running

@@ -66,7 +66,9 @@ impl Mix {
     /// Births, markers and removals, with tags and locks at birth. Needs object lock.
     #[must_use]
     pub fn versions() -> Self {
-        use Operation::{Copy, Delete, MultiDelete, Multipart, PutEmpty, PutHeld, PutLarge, PutRetained, PutSmall, PutTagged, Remove};
+        use Operation::{
+            Copy, Delete, MultiDelete, Multipart, PutEmpty, PutHeld, PutLarge, PutRetained, PutSmall, PutTagged, Remove,
+        };
         Self::of(&[
             (PutSmall, 30),
             (PutEmpty, 3),

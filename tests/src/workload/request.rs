@@ -50,11 +50,13 @@ impl Writer {
         match operation {
             Operation::PutTagged => {
                 let many = self.rng.random_range(1..=10);
-                let tags: Vec<String> = (0..many).map(|tag| format!("tag{tag}=value+{}", self.rng.random::<u16>())).collect();
+                let tags: Vec<String> =
+                    (0..many).map(|tag| format!("tag{tag}=value+{}", self.rng.random::<u16>())).collect();
                 request = request.tagging(tags.join("&"));
             }
             Operation::PutRetained => {
-                request = request.object_lock_mode(ObjectLockMode::Governance).object_lock_retain_until_date(after(DAY));
+                request =
+                    request.object_lock_mode(ObjectLockMode::Governance).object_lock_retain_until_date(after(DAY));
             }
             Operation::PutHeld => request = request.object_lock_legal_hold_status(ObjectLockLegalHoldStatus::On),
             _ => {}
@@ -139,7 +141,9 @@ impl Writer {
 
     async fn multi_delete(&mut self) -> Result<u64, Refused> {
         let Some(Known { key, id, .. }) = self.a_version(true, |known| !known.held) else { return Ok(0) };
-        let named = |key: &str, id: Option<&str>| ObjectIdentifier::builder().key(key).set_version_id(id.map(str::to_owned)).build();
+        let named = |key: &str, id: Option<&str>| {
+            ObjectIdentifier::builder().key(key).set_version_id(id.map(str::to_owned)).build()
+        };
         let (first, second) = (self.a_key(), self.a_key());
         let mut objects = vec![named(&key, Some(&id))];
         // No key twice in one request: which of the two comes first would be the store's choice.
@@ -155,7 +159,8 @@ impl Writer {
             answer: error.to_string(),
         })?;
         let many = delete.objects().len() as u64;
-        let request = self.client.delete_objects().bucket(&self.bucket).bypass_governance_retention(true).delete(delete);
+        let request =
+            self.client.delete_objects().bucket(&self.bucket).bypass_governance_retention(true).delete(delete);
         let answer = request.send().await.map_err(Refused::doing("a multi-delete"))?;
         for made in answer.deleted().iter().filter(|deleted| deleted.version_id().is_none()) {
             self.learn(made.key().unwrap_or_default(), made.delete_marker_version_id(), false, false);
@@ -171,7 +176,8 @@ impl Writer {
             let tag = Tag::builder().key("changed").value(value).build();
             let tagging = tag.and_then(|tag| Tagging::builder().tag_set(tag).build());
             let Ok(tagging) = tagging else { return Ok(0) };
-            let request = self.client.put_object_tagging().bucket(&self.bucket).key(&key).version_id(id).tagging(tagging);
+            let request =
+                self.client.put_object_tagging().bucket(&self.bucket).key(&key).version_id(id).tagging(tagging);
             request.send().await.map(drop).map_err(doing)
         } else {
             let request = self.client.delete_object_tagging().bucket(&self.bucket).key(&key).version_id(id);
@@ -194,10 +200,13 @@ impl Writer {
     }
 
     async fn hold(&mut self) -> Result<u64, Refused> {
-        let Some(Known { key, id, .. }) = self.a_version(false, |known| known.object && !known.held) else { return Ok(0) };
+        let Some(Known { key, id, .. }) = self.a_version(false, |known| known.object && !known.held) else {
+            return Ok(0);
+        };
         for status in [ObjectLockLegalHoldStatus::On, ObjectLockLegalHoldStatus::Off] {
             let hold = ObjectLockLegalHold::builder().status(status).build();
-            let request = self.client.put_object_legal_hold().bucket(&self.bucket).key(&key).version_id(&id).legal_hold(hold);
+            let request =
+                self.client.put_object_legal_hold().bucket(&self.bucket).key(&key).version_id(&id).legal_hold(hold);
             let outcome = request.send().await.map_err(Refused::doing(format!("holding {key}")));
             if let Err(refused) = outcome {
                 return gone_meanwhile(refused);

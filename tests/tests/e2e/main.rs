@@ -3,10 +3,12 @@
 //! Every scenario runs on each store that is found, with the store in its name; where RustFS is not found its tests say
 //! so and pass. All share one Kafka and one pair of each store (see [`twinlog_tests::lab`]).
 
+#![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attributes;
-mod bad_input;
+mod bad_records;
+mod bad_set_up;
 mod doors;
 mod loops;
 mod main_job;

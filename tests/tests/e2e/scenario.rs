@@ -14,36 +14,41 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub type Outcome = Result<(), Failure>;
 
 /// Declares scenarios, each an `async fn(&mut Stage) -> Outcome` of the enclosing module, as tests on every store.
+/// `running` ones find Twinlog at work at both sites, `prepared` ones nothing but the buckets. Where a scenario wants
+/// other stage options than the default, they follow in brackets.
 macro_rules! scenarios {
-    ($($name:ident $(($options:expr))?),* $(,)?) => {
+    ($how:ident: $($name:ident $(($options:expr))?),* $(,)?) => {
         mod rustfs {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let options = ($($options,)? twinlog_tests::lab::StageOptions::default()).0;
-                crate::scenario::run(twinlog_tests::server::StoreKind::RustFs, stringify!($name), options, async |stage| super::$name(stage).await).await;
-            })*
+            crate::scenario::scenarios!(@on RustFs, $how: $($name $(($options))?),*);
         }
         mod minio {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let options = ($($options,)? twinlog_tests::lab::StageOptions::default()).0;
-                crate::scenario::run(twinlog_tests::server::StoreKind::MinIo, stringify!($name), options, async |stage| super::$name(stage).await).await;
-            })*
+            crate::scenario::scenarios!(@on MinIo, $how: $($name $(($options))?),*);
         }
+    };
+    (@on $kind:ident, $how:ident: $($name:ident $(($options:expr))?),*) => {
+        #[allow(unused_imports, reason = "only some modules have options of their own")]
+        use super::*;
+
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let (options, ..) = ($($options,)? twinlog_tests::lab::StageOptions::default(), ());
+            let kind = twinlog_tests::server::StoreKind::$kind;
+            crate::scenario::$how(kind, stringify!($name), options, async |stage| super::$name(stage).await).await;
+        })*
     };
 }
 pub(crate) use scenarios;
 
 /// Runs one scenario with Twinlog at both sites; a failure is told with what both logged last.
-pub async fn run<F>(kind: StoreKind, name: &str, options: StageOptions, scenario: F)
+pub async fn running<F>(kind: StoreKind, name: &str, options: StageOptions, scenario: F)
 where
     F: AsyncFnOnce(&mut Stage) -> Outcome,
 {
     on(kind, Stage::start(kind, name, options), scenario).await;
 }
 
-/// As [`run`], but nothing is enabled and Twinlog does not run yet.
-pub async fn run_prepared<F>(kind: StoreKind, name: &str, options: StageOptions, scenario: F)
+/// As [`running`], but nothing is enabled and Twinlog does not run yet.
+pub async fn prepared<F>(kind: StoreKind, name: &str, options: StageOptions, scenario: F)
 where
     F: AsyncFnOnce(&mut Stage) -> Outcome,
 {
@@ -58,11 +63,13 @@ where
         println!("not run: {missing}");
         return;
     }
-    let mut stage = match stage.await {
+    // On the heap: what the SDK builds is deep.
+    let mut stage = match Box::pin(stage).await {
         Ok(stage) => stage,
         Err(error) => panic!("the stage was not set: {error}"),
     };
-    if let Err(failure) = scenario(&mut stage).await {
+    let outcome = Box::pin(scenario(&mut stage)).await;
+    if let Err(failure) = outcome {
         panic!("{failure}\n{}", stage.logs());
     }
 }

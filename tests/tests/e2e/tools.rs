@@ -9,31 +9,9 @@ use twinlog_tests::{
     workload::{Mix, Writer},
 };
 
-use crate::scenario::Outcome;
+use crate::scenario::{Outcome, scenarios};
 
-mod rustfs {
-    use twinlog_tests::server::StoreKind::RustFs;
-
-    #[tokio::test]
-    async fn a_bucket_equals_itself_and_no_other() {
-        super::on(RustFs).await;
-    }
-}
-
-mod minio {
-    use twinlog_tests::server::StoreKind::MinIo;
-
-    #[tokio::test]
-    async fn a_bucket_equals_itself_and_no_other() {
-        super::on(MinIo).await;
-    }
-}
-
-async fn on(kind: twinlog_tests::server::StoreKind) {
-    let name = "a_bucket_equals_itself_and_no_other";
-    let options = twinlog_tests::lab::StageOptions::default();
-    crate::scenario::run_prepared(kind, name, options, async |stage| a_bucket_equals_itself_and_no_other(stage).await).await;
-}
+scenarios!(prepared: a_bucket_equals_itself_and_no_other);
 
 /// Scenario: a bucket full of everything, compared with itself, then with one that differs in one thing at a time.
 /// Guarantees: the comparer reads all of it, calls it equal, and names each difference.
@@ -55,7 +33,8 @@ async fn a_bucket_equals_itself_and_no_other(stage: &mut Stage) -> Outcome {
     let single = |of: &Bucket| Bucket { name: format!("{}-single", of.name), ..of.clone() };
     let (east, west) = (single(&east), single(&west));
     for (bucket, body) in [(&east, "one"), (&west, "two")] {
-        let put = bucket.client.put_object().bucket(&bucket.name).key("k").body(ByteStream::from_static(body.as_bytes()));
+        let put =
+            bucket.client.put_object().bucket(&bucket.name).key("k").body(ByteStream::from_static(body.as_bytes()));
         put.metadata("who", &bucket.label).send().await?;
     }
     // Two versions of different ids: each is at one side only.
@@ -84,7 +63,9 @@ async fn deep_differences(stage: &Stage, east: &Bucket) -> Outcome {
         let uri = if request.uri().contains('?') { uri } else { format!("{}?versionId={id}", request.uri()) };
         request.set_uri(uri).unwrap();
         for brand in ["rustfs", "minio"] {
-            for (name, value) in [("replication-request", "true"), ("version-id", id.as_str()), ("mtime", time.as_str())] {
+            for (name, value) in
+                [("replication-request", "true"), ("version-id", id.as_str()), ("mtime", time.as_str())]
+            {
                 request.headers_mut().insert(format!("x-{brand}-source-{name}"), value.to_owned());
             }
         }
@@ -92,7 +73,8 @@ async fn deep_differences(stage: &Stage, east: &Bucket) -> Outcome {
     });
     replica.send().await?;
     let east_twin = compare(east, &west, Depth::ALL).await?;
-    let about: Vec<&String> = east_twin.differences.iter().filter(|difference| difference.starts_with("\"twin\"")).collect();
+    let about: Vec<&String> =
+        east_twin.differences.iter().filter(|difference| difference.starts_with("\"twin\"")).collect();
     for what in ["ETag", "metadata colour", "tag a", "body"] {
         assert!(about.iter().any(|difference| difference.contains(what)), "{what} is not among {about:#?}");
     }

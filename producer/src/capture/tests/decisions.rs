@@ -1,9 +1,7 @@
 //! Versions with an id: what is told, what is found, what follows.
 
 use proptest::prelude::*;
-use twinlog_schemas::{
-    Answer, Category, ExamineCause, Removal, Retention, RetentionMode, Told, VersionKind,
-};
+use twinlog_schemas::{Answer, Category, ExamineCause, Removal, Retention, RetentionMode, Told, VersionKind};
 
 use super::super::decide::{Wish, decide, wish};
 use super::super::samples::{notice, object, waiting};
@@ -106,7 +104,9 @@ fn a_birth_whose_version_is_gone_is_superseded() {
 fn a_doubt_is_answered_by_facts_alone_whatever_is_found() {
     let doubt = [told(asked(ExamineCause::Doubt, false), 1)];
     assert_eq!(wish(&Telling::of(&doubt)), Wish::Look);
-    for (found, present) in [(found(tagged("x")), true), (Found::Marker(Modified::exact(1)), true), (Found::Absent, false)] {
+    for (found, present) in
+        [(found(tagged("x")), true), (Found::Marker(Modified::exact(1)), true), (Found::Absent, false)]
+    {
         let out = outcome(&doubt, &found, &VersionState::default());
         assert!(out.events.is_empty());
         let Some(FactBody::Answer(Answer { reading, .. })) = out.facts.last() else { panic!("{out:?}") };
@@ -130,7 +130,8 @@ fn what_nothing_explains_is_unknown() {
 #[test]
 fn a_sweep_creates_only_with_leave() {
     for may_create in [true, false] {
-        let out = outcome(&[told(asked(ExamineCause::Sweep, may_create), 1)], &found(object()), &VersionState::default());
+        let out =
+            outcome(&[told(asked(ExamineCause::Sweep, may_create), 1)], &found(object()), &VersionState::default());
         let [event] = &out.events[..] else { panic!("{out:?}") };
         assert_eq!((event.told, event.creates(), event.cause.is_empty()), (Told::Examined, may_create, false));
     }

@@ -5,6 +5,7 @@ mod audit;
 mod decisions;
 mod null;
 mod whole;
+mod world;
 
 use twinlog_index::VersionState;
 use twinlog_schemas::{Basis, Fact, FactBody, SiteName, Stamp, VersionId};

@@ -1,226 +1,23 @@
 //! Capture as a whole: clients act at an in-memory store, its notices go through the notices topic of an in-memory
 //! log, and what stands in the facts and change topics afterwards is compared with what the clients did.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use twinlog_index::{Index, MemoryIndex};
-use twinlog_log::clock::{Clock, Ids};
-use twinlog_log::fault::{Fault, FaultyLog};
-use twinlog_log::lane::{Handler, Slot};
-use twinlog_log::memory::MemoryLog;
-use twinlog_log::{Cleanup, Fetched, Log, LogErrorKind, TopicName, TopicPartition, TopicSpec, Topics};
-use twinlog_schemas::{
-    BucketName, ChangeEvent, Codec, EventId, ExamineCause, ObjectKey, OwnNotice, Retention, RetentionMode, Tags, Told,
-    VersionKind, VersionRef,
-};
-use twinlog_site::memory::{BucketSetup, ClientPut, Door as StoreDoor, MemoryClient, MemorySite, MemorySiteOptions, Quirks};
+use twinlog_index::Index;
+use twinlog_log::clock::Clock;
+use twinlog_log::fault::Fault;
+use twinlog_log::{Log, LogErrorKind, TopicPartition};
+use twinlog_schemas::{ExamineCause, NullState, Retention, RetentionMode, Told, VersionKind};
+use twinlog_site::memory::{ClientPut, Quirks};
 
+use super::world::{World, both, spec, tags, told};
 use super::*;
-use crate::buckets::BucketSettings;
+use crate::CaptureConfig;
 use crate::notice::{self, Door};
-use crate::observe::Unobserved;
-use crate::partitions::Outgoing;
-use crate::{AlwaysFresh, Capture, CaptureConfig, Parts, Producer};
-
-const PARTITIONS: i32 = 4;
-
-/// A clock that moves on by a little at every look.
-struct Ticking(AtomicI64);
-
-impl Clock for Ticking {
-    fn now_ns(&self) -> i64 {
-        self.0.fetch_add(70_001, Ordering::SeqCst)
-    }
-}
-
-struct World {
-    store: MemorySite,
-    client: MemoryClient,
-    memory: MemoryLog,
-    log: Arc<FaultyLog>,
-    index: Arc<MemoryIndex>,
-    topics: Topics,
-    clock: Arc<Ticking>,
-    producer: Producer,
-    capture: Arc<Capture>,
-    bucket: BucketName,
-    key: ObjectKey,
-}
-
-impl World {
-    async fn new(quirks: Quirks) -> Self {
-        Self::with(quirks, CaptureConfig::default(), true).await
-    }
-
-    async fn with(quirks: Quirks, config: CaptureConfig, change_topic: bool) -> Self {
-        let clock = Arc::new(Ticking(AtomicI64::new(1_795_393_500_000_000_000)));
-        let ticking = Arc::clone(&clock);
-        let options = MemorySiteOptions::new(site("east"), quirks, Arc::new(move || ticking.now_ns()), 7);
-        let store = MemorySite::new(options);
-        let bucket: BucketName = "bucket".parse().unwrap();
-        store.create_bucket(&bucket, BucketSetup::REPLICATED);
-        subscribed(&store, &bucket).await;
-        let memory = MemoryLog::new();
-        let topics = Topics::new("t").unwrap();
-        let east = site("east");
-        let mut names = vec![topics.notices(&east), topics.facts(&east), topics.control(&east)];
-        names.extend(change_topic.then(|| topics.changes(&east, &bucket)));
-        for name in names {
-            memory.create_topic(&spec(name)).await.unwrap();
-        }
-        let log = Arc::new(FaultyLog::new(Arc::new(memory.clone())));
-        let index = Arc::new(MemoryIndex::new());
-        let selection: BTreeMap<BucketName, BucketSettings> = [(bucket.clone(), BucketSettings::default())].into();
-        let parts = Parts {
-            site: Arc::new(store.clone()),
-            log: Arc::clone(&log) as Arc<dyn Log>,
-            index: Arc::clone(&index) as Arc<dyn Index>,
-            freshness: Arc::new(AlwaysFresh),
-            codec: Arc::new(Codec::new().unwrap()),
-            topics: topics.clone(),
-            selection: Arc::new(selection),
-            ids: Ids::new(Arc::clone(&clock) as Arc<dyn Clock>, 1),
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            observer: Arc::new(Unobserved),
-        };
-        let producer = Producer::new(parts, config).unwrap();
-        let capture = producer.capture();
-        let client = store.client("client");
-        let key = "key".parse().unwrap();
-        Self { store, client, memory, log, index, topics, clock, producer, capture, bucket, key }
-    }
-
-    /// Everything that the store has told since the last time, captured: each door's notices once.
-    async fn settle(&self) {
-        for notice in self.store.take_notices() {
-            let door = match notice.door {
-                StoreDoor::Fast => Door::Fast,
-                StoreDoor::Sure => Door::Sure,
-                StoreDoor::Audit => Door::Audit,
-            };
-            let pieces = notice::split(&notice.json, Some(door)).unwrap();
-            self.producer.inbox().append(pieces, door).await.unwrap();
-        }
-        self.capture_all().await;
-    }
-
-    async fn capture_all(&self) {
-        let mut keys: BTreeMap<Bytes, Vec<Fetched>> = BTreeMap::new();
-        for record in self.all(&self.topics.notices(&site("east"))) {
-            keys.entry(self.capture.order_key(&record)).or_default().push(record);
-        }
-        for records in keys.values() {
-            self.capture.handle(&mut Slot::free(), records).await;
-        }
-        for partition in 0..PARTITIONS {
-            let topic = self.topics.notices(&site("east"));
-            let at = TopicPartition { topic, partition };
-            let next = self.memory.watermarks(&at).await.unwrap().next;
-            self.memory.trim(&at, next).unwrap();
-        }
-    }
-
-    async fn ask(&self, cause: ExamineCause, version_id: Option<VersionId>, may_create: bool) -> EventId {
-        let id = Ids::new(Arc::clone(&self.clock) as Arc<dyn Clock>, 99).event_id();
-        let own = OwnNotice {
-            id,
-            cause,
-            bucket: self.bucket.clone(),
-            key: self.key.clone(),
-            version_id,
-            may_create,
-            asked_by: site("west"),
-            asked_at_us: self.clock.now_us(),
-        };
-        let topic = self.topics.notices(&site("east"));
-        let outgoing = Outgoing {
-            topic: &topic,
-            bucket: &self.bucket,
-            key: &self.key,
-            record_key: None,
-            value: own.to_json().unwrap().into(),
-            headers: Default::default(),
-            timestamp_ms: 0,
-        };
-        let record = self.capture.partitions.place(outgoing).await.unwrap();
-        self.memory.append(record).await.unwrap();
-        self.capture_all().await;
-        id
-    }
-
-    fn all(&self, topic: &TopicName) -> Vec<Fetched> {
-        let at = |partition| TopicPartition { topic: topic.clone(), partition };
-        (0..PARTITIONS).flat_map(|partition| self.memory.records(&at(partition))).collect()
-    }
-
-    fn events(&self) -> Vec<ChangeEvent> {
-        let codec = Codec::new().unwrap();
-        let records = self.all(&self.topics.changes(&site("east"), &self.bucket));
-        records.iter().map(|record| codec.decode_change(record.value.as_ref().unwrap()).unwrap()).collect()
-    }
-
-    fn facts(&self) -> Vec<Fact> {
-        let codec = Codec::new().unwrap();
-        let records = self.all(&self.topics.facts(&site("east")));
-        records.iter().map(|record| codec.decode_fact(record.value.as_ref().unwrap()).unwrap()).collect()
-    }
-
-    fn control(&self) -> Vec<String> {
-        let records = self.all(&self.topics.control(&site("east")));
-        records.iter().map(|record| String::from_utf8(record.key.clone().unwrap().to_vec()).unwrap()).collect()
-    }
-
-    fn put(&self, body: &'static [u8]) -> VersionId {
-        self.put_as(&ClientPut { body: Bytes::from_static(body), ..ClientPut::default() })
-    }
-
-    fn put_as(&self, put: &ClientPut) -> VersionId {
-        self.client.put(&self.bucket, &self.key, put).unwrap().version_id
-    }
-
-    fn version(&self, version_id: &VersionId) -> VersionRef {
-        VersionRef { bucket: self.bucket.clone(), key: self.key.clone(), version_id: version_id.clone() }
-    }
-
-    fn true_times(&self) -> BTreeMap<VersionId, i64> {
-        self.store.times_of(&self.bucket, &self.key).unwrap().into_iter().collect()
-    }
-}
-
-async fn subscribed(store: &MemorySite, bucket: &BucketName) {
-    use twinlog_site::Site;
-    store.subscribe(bucket).await.unwrap();
-}
-
-fn spec(name: TopicName) -> TopicSpec {
-    TopicSpec {
-        name,
-        partitions: PARTITIONS,
-        replication_factor: 1,
-        min_insync_replicas: 1,
-        cleanup: Cleanup::Delete,
-        retention_ms: -1,
-        retention_bytes: -1,
-        max_message_bytes: 1 << 20,
-    }
-}
-
-fn told(events: &[ChangeEvent]) -> Vec<(Told, VersionKind)> {
-    events.iter().map(|event| (event.told, event.kind)).collect()
-}
-
-fn tags(value: &str) -> Tags {
-    [("k".to_owned(), value.to_owned())].into()
-}
-
-fn both() -> [Quirks; 2] {
-    [Quirks::rustfs(), Quirks::minio()]
-}
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn a_life_is_told_whole_and_to_the_nanosecond() {
@@ -302,7 +99,10 @@ async fn markers_removed_by_id_are_removed_whatever_the_notice_is_called() {
         world.settle().await;
         world.client.delete_version(&world.version(&marker), false).unwrap();
         world.settle().await;
-        assert_eq!(world.events().last().map(|event| (event.told, event.version_id.clone())), Some((Told::Removed, marker.clone())));
+        assert_eq!(
+            world.events().last().map(|event| (event.told, event.version_id.clone())),
+            Some((Told::Removed, marker.clone()))
+        );
         assert!(world.index.version(&world.version(&marker)).unwrap().removed().is_some());
     }
 }
@@ -377,7 +177,7 @@ async fn null_versions_are_registered() {
         world.settle().await;
         assert_eq!(told(&world.events()), [(Told::Born, VersionKind::Object), (Told::Removed, VersionKind::Removed)]);
         let register = world.index.version(&world.version(&id)).unwrap().null().unwrap();
-        assert_eq!(register.state, twinlog_schemas::NullState::Removed);
+        assert_eq!(register.state, NullState::Removed);
     }
 }
 
@@ -473,20 +273,20 @@ async fn the_fast_door_is_heard_and_heard_again_after_it_closed() {
             if heard() == wanted {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("heard {} of {wanted}", heard());
     };
     // Connecting shows only by what is heard: write until something is.
     while heard() == 0 {
         world.put(b"a");
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let before = heard();
     world.put(b"b");
     until(before + 1).await;
     world.store.disconnect_listeners();
-    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
     world.put(b"c");
     until(before + 2).await;
     buckets.send_replace(BTreeSet::new());

@@ -1,0 +1,106 @@
+//! The barrier: a value that nothing explains is not overwritten before its site has answered.
+
+use twinlog_schemas::{Answer, Basis, ExamineCause, Fact, FactBody, Removal, StoreReading, VersionRef};
+use twinlog_site::Reading;
+
+use super::lab::{Lab, tags};
+use crate::observe::Outcome;
+
+fn answer(lab: &Lab, version: &VersionRef, doubt_id: twinlog_schemas::EventId) -> Fact {
+    let reading = StoreReading { present: true, tags: tags("mine"), retention: None, legal_hold: false };
+    lab.fact("west", version, FactBody::Answer(Answer { doubt_id, reading }))
+}
+
+/// Scenario: a client at the target has tagged, no notice has come yet, and the source's tags arrive.
+/// Guarantee: the target's own site is asked, after the sure door's time; nothing is overwritten before the answer.
+#[tokio::test(start_paused = true)]
+async fn an_unexplained_value_is_asked_about() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("mine")).unwrap();
+    let asked_at = tokio::time::Instant::now();
+    let fact = lab.tags_fact("east", &version, "theirs", Basis::Known);
+    let answering = async {
+        let id = lab.doubted(1).await;
+        assert!(asked_at.elapsed().as_secs() >= 8, "the sure door has its time first");
+        let doubt = lab.doubts().pop().unwrap();
+        assert_eq!((doubt.cause, doubt.may_create), (ExamineCause::Doubt, false));
+        assert_eq!(doubt.version_id.as_ref(), Some(&version.version_id));
+        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+        assert_eq!(lab.object(&version).await.tags, tags("mine"), "nothing is overwritten before the answer");
+        lab.say(&lab.tags_fact("west", &version, "mine", Basis::Unknown)).await;
+        lab.say(&answer(&lab, &version, id)).await;
+    };
+    tokio::join!(lab.apply_fact(&fact), answering);
+    // KNOWN beats UNKNOWN.
+    assert_eq!(lab.seen.last_fact(), Outcome::Applied);
+    assert_eq!(lab.object(&version).await.tags, tags("theirs"));
+    assert_eq!((lab.doubts().len(), lab.seen.told().doubts), (1, 1));
+}
+
+/// Scenario: as before, but the client's own notice has come by the time of the answer, and is the later change.
+#[tokio::test(start_paused = true)]
+async fn a_clients_later_change_survives_the_doubt() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    let fact = lab.tags_fact("east", &version, "theirs", Basis::Known);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("mine")).unwrap();
+    let known = lab.tags_fact("west", &version, "mine", Basis::Known);
+    let answering = async {
+        let id = lab.doubted(1).await;
+        lab.say(&known).await;
+        lab.say(&answer(&lab, &version, id)).await;
+    };
+    tokio::join!(lab.apply_fact(&fact), answering);
+    assert_eq!(lab.seen.last_fact(), Outcome::Unchanged);
+    assert_eq!(lab.object(&version).await.tags, tags("mine"));
+}
+
+/// Scenario: the client changes the value once more while the doubt is under way, and an answer gets lost.
+/// Guarantees: asked again until answered; the new value is a doubt of its own.
+#[tokio::test(start_paused = true)]
+async fn a_doubt_is_asked_until_it_is_answered_and_again_for_another_value() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("mine")).unwrap();
+    let fact = lab.tags_fact("east", &version, "theirs", Basis::Known);
+    let answering = async {
+        let lost = lab.doubted(1).await;
+        let second = lab.doubted(2).await;
+        assert_ne!(lost, second);
+        lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("other")).unwrap();
+        lab.say(&lab.tags_fact("west", &version, "mine", Basis::Unknown)).await;
+        lab.say(&answer(&lab, &version, second)).await;
+        let third = lab.doubted(3).await;
+        assert_eq!(lab.object(&version).await.tags, tags("other"));
+        lab.say(&lab.tags_fact("west", &version, "other", Basis::Unknown)).await;
+        lab.say(&answer(&lab, &version, third)).await;
+    };
+    tokio::join!(lab.apply_fact(&fact), answering);
+    assert_eq!(lab.object(&version).await.tags, tags("theirs"));
+    assert_eq!(lab.seen.told().doubts, 2, "two values were in doubt");
+}
+
+/// Scenario: an unexplained legal hold stands in the way of a removal.
+/// Guarantee: the removal waits for the answer; the hold turns out to be a client's, so it refuses.
+#[tokio::test(start_paused = true)]
+async fn an_unexplained_lock_stops_a_removal() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    lab.at_west.legal_hold(&lab.bucket, &lab.key, None, true).unwrap();
+    let removal = Removal { removed_at_ns: lab.east.now_ns(), cause: "test".into(), lifecycle: false };
+    let fact = lab.fact("east", &version, FactBody::Removed(removal));
+    let answering = async {
+        let id = lab.doubted(1).await;
+        lab.say(&lab.fact("west", &version, FactBody::LegalHold(lab.stamp("west", true, Basis::Unknown)))).await;
+        lab.say(&answer(&lab, &version, id)).await;
+    };
+    tokio::join!(lab.apply_fact(&fact), answering);
+    assert_eq!(lab.seen.last_fact(), Outcome::Dead);
+    assert!(matches!(lab.at_target(&version).await, Reading::Object(_)));
+}

@@ -1,0 +1,410 @@
+//! The laboratory: site east is the source, site west the target; clients act at both, and tests write the events and
+//! facts that east's (or west's) capture would have written.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use twinlog_index::MemoryIndex;
+use twinlog_log::backoff::Backoff;
+use twinlog_log::clock::{Clock, Ids};
+use twinlog_log::lane::{Handler, Slot};
+use twinlog_log::{
+    Cleanup, Fetched, Headers, Log, MemoryLog, Position, Record, TopicName, TopicPartition, TopicSpec, Topics,
+};
+use twinlog_schemas::codec::Codec;
+use twinlog_schemas::{
+    Basis, BucketName, ChangeEvent, EventId, Fact, FactBody, ObjectKey, ObjectState, OwnNotice, Receipt, SiteName,
+    Stamp, Tags, TimePrecision, Told, VersionId, VersionKind, VersionRef,
+};
+use twinlog_site::fault::{FaultySite, Script};
+use twinlog_site::memory::{BucketSetup, ClientPut, MemoryClient, MemorySite, MemorySiteOptions, Quirks, TransitPlan};
+use twinlog_site::{BodyWish, ObjectReading, Reading, Site};
+use twinlog_tail::{Kind, Tail, Topic};
+
+use super::seen::Seen;
+use crate::hold::Holds;
+use crate::{Apply, ApplyConfig, Doubts, Link, Parts};
+
+const EPOCH_NS: i64 = 1_795_393_500_000_000_000;
+
+/// Simulated time as a wall clock.
+struct Simulated(Instant);
+
+impl Clock for Simulated {
+    fn now_ns(&self) -> i64 {
+        EPOCH_NS + i64::try_from(self.0.elapsed().as_nanos()).unwrap()
+    }
+}
+
+/// What can be set up otherwise.
+pub(super) struct Setup {
+    pub quirks: Quirks,
+    /// Bodies up to this size travel in events.
+    pub inline: u64,
+    /// The way of Apply's requests to the target.
+    pub transit: Option<TransitPlan>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { quirks: Quirks::rustfs(), inline: 16 << 10, transit: None }
+    }
+}
+
+pub(super) struct Lab {
+    pub east: MemorySite,
+    pub west: MemorySite,
+    pub at_east: MemoryClient,
+    pub at_west: MemoryClient,
+    /// Faults between Apply and the source.
+    pub source: Arc<Script>,
+    /// Faults between Apply and the target.
+    pub target: Arc<Script>,
+    pub seen: Arc<Seen>,
+    pub holds: Arc<Holds>,
+    pub topics: Topics,
+    pub codec: Arc<Codec>,
+    pub bucket: BucketName,
+    pub key: ObjectKey,
+    inline: u64,
+    apply: Apply,
+    log: MemoryLog,
+    clock: Arc<dyn Clock>,
+    ids: Ids,
+    offset: AtomicI64,
+    _tail: DropGuard,
+}
+
+pub(super) fn both() -> [Quirks; 2] {
+    [Quirks::rustfs(), Quirks::minio()]
+}
+
+pub(super) fn tags(value: &str) -> Tags {
+    [("k".to_owned(), value.to_owned())].into()
+}
+
+impl Lab {
+    pub(super) async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(super) async fn with(setup: Setup) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(Simulated(Instant::now()));
+        let ids = Ids::new(Arc::clone(&clock), 1);
+        let bucket: BucketName = "bucket".parse().unwrap();
+        let site = |name: &str, seed| {
+            let now = Arc::clone(&clock);
+            let options = MemorySiteOptions::new(
+                name.parse().unwrap(),
+                setup.quirks.clone(),
+                Arc::new(move || now.now_ns()),
+                seed,
+            );
+            MemorySite::new(MemorySiteOptions { min_part_bytes: 1, ..options })
+        };
+        let (east, west) = (site("east", 1), site("west", 2));
+        for site in [&east, &west] {
+            site.create_bucket(&bucket, BucketSetup::REPLICATED);
+            site.subscribe(&bucket).await.unwrap();
+        }
+        let (log, topics) = (MemoryLog::new(), Topics::new("t").unwrap());
+        for site in [east.name(), west.name()] {
+            for name in [topics.notices(site), topics.facts(site), topics.receipts(site), topics.dead(site)] {
+                log.create_topic(&spec(name)).await.unwrap();
+            }
+        }
+        let codec = Arc::new(Codec::new().unwrap());
+        let (index, doubts) = (Arc::new(MemoryIndex::new()), Arc::new(Doubts::default()));
+        let (stop, told) = (CancellationToken::new(), Arc::clone(&doubts));
+        let home: Arc<dyn Log> = Arc::new(log.clone());
+        let followed = [
+            (topics.facts(east.name()), Kind::Facts),
+            (topics.facts(west.name()), Kind::Facts),
+            (topics.receipts(west.name()), Kind::Receipts),
+        ];
+        let tail = twinlog_tail::Parts {
+            topics: followed.map(|(name, kind)| Topic { log: Arc::clone(&home), name, kind }).into(),
+            group: "tail".into(),
+            index: Arc::<MemoryIndex>::clone(&index),
+            codec: Arc::clone(&codec),
+            listener: Arc::new(move |fact| told.tell(fact)),
+            backoff: Backoff::PROMPT,
+            seed: 3,
+        };
+        let (tail, _) = Tail::start(tail, stop.clone());
+        let (source, target) = (Script::new([]), Script::new([]));
+        let way = setup.transit.map_or_else(|| west.clone(), |plan| west.with_transit(plan));
+        let (seen, holds) = (Arc::<Seen>::default(), Arc::<Holds>::default());
+        let apply = Apply::new(Parts {
+            here: Arc::new(FaultySite::new(Arc::new(way), Arc::<Script>::clone(&target))),
+            home: Arc::clone(&home),
+            topics: topics.clone(),
+            links: vec![Link {
+                source: Arc::new(FaultySite::new(Arc::new(east.clone()), Arc::<Script>::clone(&source))),
+                log: home,
+                buckets: Arc::new(|_| true),
+            }],
+            index,
+            tail,
+            doubts,
+            codec: Arc::clone(&codec),
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            observer: Arc::<Seen>::clone(&seen),
+            holds: Arc::clone(&holds),
+            config: ApplyConfig::default(),
+        });
+        Self {
+            at_east: east.client("client"),
+            at_west: west.client("client"),
+            east,
+            west,
+            source,
+            target,
+            seen,
+            holds,
+            topics,
+            codec,
+            bucket,
+            key: "key".parse().unwrap(),
+            inline: setup.inline,
+            apply,
+            log,
+            clock,
+            ids,
+            offset: AtomicI64::new(0),
+            _tail: stop.drop_guard(),
+        }
+    }
+
+    // --- clients -------------------------------------------------------------------------------------------------
+
+    pub(super) fn put(&self, put: &ClientPut) -> VersionRef {
+        self.version(&self.at_east.put(&self.bucket, &self.key, put).unwrap().version_id)
+    }
+
+    pub(super) fn put_body(&self, body: impl Into<Bytes>) -> VersionRef {
+        self.put(&ClientPut { body: body.into(), ..ClientPut::default() })
+    }
+
+    pub(super) fn version(&self, id: &VersionId) -> VersionRef {
+        VersionRef { bucket: self.bucket.clone(), key: self.key.clone(), version_id: id.clone() }
+    }
+
+    // --- what capture would write ----------------------------------------------------------------------------------
+
+    /// What east's capture would say now of a version that is there; a birth with BIRTH stamps, anything else with
+    /// a KNOWN stamp of its own category.
+    pub(super) async fn event(&self, version: &VersionRef, told: Told) -> ChangeEvent {
+        let (now_ns, site) = (self.clock.now_ns(), self.east.name().clone());
+        let times = self.east.times_of(&version.bucket, &version.key).unwrap();
+        let modified_at_ns = times.iter().find(|(id, _)| *id == version.version_id).map_or(now_ns, |(_, ns)| *ns);
+        let (kind, object) = match self.east.read(version, BodyWish::UpTo(self.inline)).await.unwrap() {
+            Reading::Object(held) => (VersionKind::Object, Some(state(&held, told, modified_at_ns, now_ns, &site))),
+            Reading::Marker { .. } => (VersionKind::DeleteMarker, None),
+            Reading::Absent => (VersionKind::Removed, None),
+        };
+        ChangeEvent {
+            event_id: self.ids.event_id(),
+            site,
+            bucket: version.bucket.clone(),
+            key: version.key.clone(),
+            version_id: version.version_id.clone(),
+            kind,
+            told,
+            cause: "test".into(),
+            lifecycle: false,
+            may_create: false,
+            actor: None,
+            modified_at_ns,
+            modified_precision: TimePrecision::Nanoseconds,
+            event_time_us: None,
+            noticed_at_us: now_ns / 1_000,
+            observed_at_us: now_ns / 1_000,
+            object,
+        }
+    }
+
+    pub(super) fn fact(&self, site: &str, version: &VersionRef, body: FactBody) -> Fact {
+        Fact {
+            event_id: self.ids.event_id(),
+            site: site.parse().unwrap(),
+            bucket: version.bucket.clone(),
+            key: version.key.clone(),
+            version_id: version.version_id.clone(),
+            said_at_ns: self.clock.now_ns(),
+            body,
+        }
+    }
+
+    pub(super) fn tags_fact(&self, site: &str, version: &VersionRef, value: &str, basis: Basis) -> Fact {
+        self.fact(site, version, FactBody::Tags(self.stamp(site, tags(value), basis)))
+    }
+
+    pub(super) fn stamp<T>(&self, site: &str, value: T, basis: Basis) -> Stamp<T> {
+        Stamp { value, changed_at_ns: self.clock.now_ns(), site: site.parse().unwrap(), basis }
+    }
+
+    // --- Apply -----------------------------------------------------------------------------------------------------
+
+    /// Handles the version's birth at east.
+    pub(super) async fn born(&self, version: &VersionRef) {
+        self.apply(&self.event(version, Told::Born).await).await;
+    }
+
+    pub(super) async fn apply(&self, event: &ChangeEvent) {
+        let value = self.codec.encode_change(event).unwrap();
+        self.handle(&self.change_record(value.into())).await;
+    }
+
+    /// A record as east's change topic would hold it.
+    pub(super) fn change_record(&self, value: Bytes) -> Fetched {
+        self.record(self.topics.changes(self.east.name(), &self.bucket), value)
+    }
+
+    /// Writes a fact to its topic, as its site's capture does, and handles it.
+    pub(super) async fn apply_fact(&self, fact: &Fact) {
+        self.say(fact).await;
+        let value = self.codec.encode_fact(fact).unwrap();
+        self.handle(&self.record(self.topics.facts(&fact.site), value.into())).await;
+    }
+
+    /// Only writes a fact to its topic: the tail reads it, the lane does not yet.
+    pub(super) async fn say(&self, fact: &Fact) {
+        let record = Record {
+            topic: self.topics.facts(&fact.site),
+            partition: 0,
+            key: Some(fact.compaction_key().into()),
+            value: Some(self.codec.encode_fact(fact).unwrap().into()),
+            headers: Headers::default(),
+            timestamp_ms: 0,
+        };
+        self.log.append(record).await.unwrap();
+        // The tail is a task of its own: let it read.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    pub(super) async fn handle(&self, record: &Fetched) {
+        // Handling that does not end is a failure, not a hang: simulated time passes quickly.
+        assert!(!self.waits(record, Duration::from_secs(3_600)).await, "the record is not done after an hour");
+    }
+
+    /// Whether the record is still being tried after so long.
+    pub(super) async fn waits(&self, record: &Fetched, long: Duration) -> bool {
+        timeout(long, self.apply.handle(&mut Slot::free(), std::slice::from_ref(record))).await.is_err()
+    }
+
+    fn record(&self, topic: TopicName, value: Bytes) -> Fetched {
+        let partition = TopicPartition { topic, partition: 0 };
+        Fetched {
+            position: Position { partition, offset: self.offset.fetch_add(1, Ordering::SeqCst) },
+            key: Some(Bytes::from(format!("{}/{}", self.bucket, self.key))),
+            value: Some(value),
+            headers: Headers::default().with("traceparent", "00-abc"),
+            timestamp_ms: Some(self.clock.now_ms()),
+        }
+    }
+
+    // --- what came of it -------------------------------------------------------------------------------------------
+
+    pub(super) async fn at_target(&self, version: &VersionRef) -> Reading {
+        self.west.read(version, BodyWish::UpTo(u64::MAX)).await.unwrap()
+    }
+
+    pub(super) async fn object(&self, version: &VersionRef) -> ObjectReading {
+        match self.at_target(version).await {
+            Reading::Object(object) => *object,
+            other => panic!("{version} is {other:?}"),
+        }
+    }
+
+    /// The version is the same at both sites, to the nanosecond.
+    pub(super) async fn assert_same(&self, version: &VersionRef) {
+        let at_east = self.east.read(version, BodyWish::UpTo(u64::MAX)).await.unwrap();
+        assert_eq!(plain(at_east), plain(self.at_target(version).await));
+        let times = |site: &MemorySite| site.times_of(&version.bucket, &version.key).unwrap();
+        let of = |site| times(site).into_iter().find(|(id, _)| *id == version.version_id);
+        assert_eq!(of(&self.east), of(&self.west));
+    }
+
+    pub(super) fn receipts(&self) -> Vec<Receipt> {
+        let values = self.all(&self.topics.receipts(self.west.name()));
+        values.iter().map(|record| self.codec.decode_receipt(record.value.as_ref().unwrap()).unwrap()).collect()
+    }
+
+    pub(super) fn letters(&self) -> Vec<Fetched> {
+        self.all(&self.topics.dead(self.west.name()))
+    }
+
+    /// The notices that Apply wrote to the target's own notices topic.
+    pub(super) fn doubts(&self) -> Vec<OwnNotice> {
+        let values = self.all(&self.topics.notices(self.west.name()));
+        values.iter().map(|record| OwnNotice::from_json(record.value.as_ref().unwrap()).unwrap()).collect()
+    }
+
+    /// Waits until Apply has asked so many doubts; the last one's id.
+    pub(super) async fn doubted(&self, count: usize) -> EventId {
+        while self.doubts().len() < count {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.doubts()[count - 1].id
+    }
+
+    fn all(&self, topic: &TopicName) -> Vec<Fetched> {
+        let at = |partition| TopicPartition { topic: topic.clone(), partition };
+        (0..2).flat_map(|partition| self.log.records(&at(partition))).collect()
+    }
+}
+
+/// A reading without what tells a replica from its source.
+fn plain(reading: Reading) -> Reading {
+    match reading {
+        Reading::Object(object) => Reading::Object(Box::new(ObjectReading { replication_status: None, ..*object })),
+        other => other,
+    }
+}
+
+fn state(held: &ObjectReading, told: Told, born_ns: i64, now_ns: i64, site: &SiteName) -> ObjectState {
+    let (basis, at) = if told == Told::Born { (Basis::Birth, born_ns) } else { (Basis::Known, now_ns) };
+    fn stamp<T>(said: bool, value: T, changed_at_ns: i64, site: &SiteName, basis: Basis) -> Option<Stamp<T>> {
+        said.then(|| Stamp { value, changed_at_ns, site: site.clone(), basis })
+    }
+    let born = told == Told::Born;
+    ObjectState {
+        size: i64::try_from(held.size).unwrap(),
+        etag: held.etag.clone(),
+        headers: held.headers.clone(),
+        user_metadata: held.user_metadata.clone(),
+        tags: stamp(told == Told::Tags || (born && !held.tags.is_empty()), held.tags.clone(), at, site, basis),
+        retention: stamp(
+            told == Told::Retention || (born && held.retention.is_some()),
+            held.retention,
+            at,
+            site,
+            basis,
+        ),
+        legal_hold: stamp(told == Told::LegalHold || (born && held.legal_hold), held.legal_hold, at, site, basis),
+        storage_class: held.storage_class.clone(),
+        encryption: held.encryption,
+        checksums: held.checksums.clone(),
+        parts: held.parts.clone(),
+        body: held.body.as_ref().map(|body| body.to_vec()),
+    }
+}
+
+fn spec(name: TopicName) -> TopicSpec {
+    TopicSpec {
+        name,
+        partitions: 2,
+        replication_factor: 1,
+        min_insync_replicas: 1,
+        cleanup: Cleanup::Delete,
+        retention_ms: -1,
+        retention_bytes: -1,
+        max_message_bytes: 1 << 20,
+    }
+}

@@ -1,0 +1,14 @@
+//! `Apply` between two in-memory sites, on simulated time: its handler is called with encoded records, and what stands
+//! at the target and in the log afterwards is compared with what the sites' clients did.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod attributes;
+mod births;
+mod bodies;
+mod doubts;
+mod guards;
+mod lab;
+mod letters;
+mod outages;
+mod removals;
+mod seen;

@@ -1,0 +1,123 @@
+//! Errors that pass, and requests whose outcome is not known: they cost time and nothing else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use twinlog_schemas::{Basis, Told, VersionRef};
+use twinlog_site::fault::Fault;
+use twinlog_site::memory::{Transit, TransitPlan};
+use twinlog_site::{Reading, SiteErrorKind};
+
+use super::lab::{Lab, Setup, both, tags};
+use crate::observe::Outcome;
+
+fn faults() -> Vec<Fault> {
+    use SiteErrorKind as K;
+    let rejections = [K::Unreachable, K::TimedOut, K::Throttled, K::Server, K::StorageFull, K::Expired];
+    let mut all: Vec<_> = rejections.into_iter().map(Fault::Reject).collect();
+    all.extend([Fault::FailAfterWrite, Fault::HoldResponse(Duration::from_secs(3))]);
+    all.push(Fault::RespondSlowly(Duration::from_secs(3)));
+    all
+}
+
+fn strike(lab: &Lab, operations: &[&'static str], fault: Fault) {
+    operations.iter().for_each(|operation| lab.target.push(operation, fault));
+}
+
+#[tokio::test(start_paused = true)]
+async fn births_end_right() {
+    for (quirks, fault) in both().into_iter().flat_map(|quirks| faults().into_iter().map(move |f| (quirks.clone(), f)))
+    {
+        let lab = Lab::with(Setup { quirks, ..Setup::default() }).await;
+        let version = lab.put_body("hello");
+        strike(&lab, &["put_object", "put_object", "look", "bucket_state"], fault);
+        lab.born(&version).await;
+        lab.assert_same(&version).await;
+        assert!(matches!(lab.seen.last().0, Outcome::Applied | Outcome::Unchanged), "{fault:?}");
+        assert!(lab.letters().is_empty(), "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn markers_end_right() {
+    for (quirks, fault) in both().into_iter().flat_map(|quirks| faults().into_iter().map(move |f| (quirks.clone(), f)))
+    {
+        let lab = Lab::with(Setup { quirks, ..Setup::default() }).await;
+        lab.put_body("hello");
+        let marker = lab.version(&lab.at_east.delete(&lab.bucket, &lab.key).unwrap().version_id.unwrap());
+        strike(&lab, &["put_marker", "look", "look", "put_marker"], fault);
+        lab.born(&marker).await;
+        lab.assert_same(&marker).await;
+        assert!(lab.letters().is_empty(), "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn removals_and_attributes_end_right() {
+    for fault in faults() {
+        let lab = Lab::new().await;
+        let version = lab.put_body("hello");
+        lab.born(&version).await;
+        strike(&lab, &["put_tags", "look", "remove_version"], fault);
+        lab.apply_fact(&lab.tags_fact("east", &version, "later", Basis::Known)).await;
+        assert_eq!(lab.object(&version).await.tags, tags("later"), "{fault:?}");
+        lab.at_east.delete_version(&version, false).unwrap();
+        lab.apply(&lab.event(&version, Told::Removed).await).await;
+        assert_eq!(lab.at_target(&version).await, Reading::Absent, "{fault:?}");
+        assert!(lab.letters().is_empty(), "{fault:?}");
+    }
+}
+
+/// The first write of an operation is under way for 6 s, its sender waits for 1 s.
+fn late(operation: &'static str) -> TransitPlan {
+    let sent = Arc::new(AtomicUsize::new(0));
+    Arc::new(move |of| {
+        let first = of == operation && sent.fetch_add(1, Ordering::SeqCst) == 0;
+        if !first {
+            return Transit::default();
+        }
+        Transit { delay: Duration::from_secs(6), patience: Some(Duration::from_secs(1)) }
+    })
+}
+
+async fn arrives_late(operation: &'static str, version: impl Fn(&Lab) -> VersionRef) {
+    let lab = Lab::with(Setup { transit: Some(late(operation)), ..Setup::default() }).await;
+    let version = version(&lab);
+    lab.born(&version).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    lab.assert_same(&version).await;
+    assert!(lab.letters().is_empty());
+}
+
+/// Scenario: the request acts long after its sender gave up.
+/// Guarantee: nobody sends it again before it can act no more; a marker does not remove itself.
+#[tokio::test(start_paused = true)]
+async fn requests_that_arrive_late_act_once() {
+    arrives_late("PutObject", |lab| lab.put_body("hello")).await;
+    let marker = |lab: &Lab| lab.version(&lab.at_east.delete(&lab.bucket, &lab.key).unwrap().version_id.unwrap());
+    arrives_late("DeleteObject", marker).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_away_is_waited_for() {
+    let lab = Lab::with(Setup { inline: 0, ..Setup::default() }).await;
+    let version = lab.put_body("hello");
+    for _ in 0..20 {
+        lab.source.push("open", Fault::Reject(SiteErrorKind::Unreachable));
+    }
+    lab.born(&version).await;
+    lab.assert_same(&version).await;
+    assert!(lab.seen.told().retries.len() >= 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_has_it_no_more_is_superseded() {
+    let lab = Lab::with(Setup { inline: 0, ..Setup::default() }).await;
+    let version = lab.put_body("hello");
+    let birth = lab.event(&version, Told::Born).await;
+    lab.at_east.delete_version(&version, false).unwrap();
+    lab.apply(&birth).await;
+    assert_eq!(lab.seen.last(), (Outcome::Superseded, "source-gone"));
+    assert!(lab.letters().is_empty());
+}

@@ -1,0 +1,71 @@
+//! An observer that remembers what it was told.
+
+use std::sync::{Mutex, MutexGuard};
+
+use crate::observe::{Observer, Outcome, Stream};
+
+/// Everything told, in order.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub events: Vec<(Outcome, &'static str)>,
+    pub facts: Vec<Outcome>,
+    pub writes: Vec<&'static str>,
+    pub retries: Vec<String>,
+    pub letters: Vec<String>,
+    pub holds: Vec<Option<String>>,
+    pub doubts: usize,
+}
+
+/// The observer.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<Told>);
+
+impl Seen {
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap()
+    }
+
+    /// How the last change event ended.
+    pub(super) fn last(&self) -> (Outcome, &'static str) {
+        *self.told().events.last().unwrap()
+    }
+
+    /// How the last fact ended.
+    pub(super) fn last_fact(&self) -> Outcome {
+        *self.told().facts.last().unwrap()
+    }
+}
+
+impl Observer for Seen {
+    fn event_done(&self, _: Stream<'_>, outcome: Outcome, rule: &'static str) {
+        self.told().events.push((outcome, rule));
+    }
+
+    fn fact_done(&self, _: Stream<'_>, outcome: Outcome) {
+        self.told().facts.push(outcome);
+    }
+
+    fn replicated(&self, _: Stream<'_>, _: f64, _: u64) {}
+
+    fn replica_write(&self, _: Stream<'_>, what: &'static str) {
+        self.told().writes.push(what);
+    }
+
+    fn retried(&self, _: Stream<'_>, reason: &str) {
+        self.told().retries.push(reason.to_owned());
+    }
+
+    fn dead_letter(&self, _: Stream<'_>, reason: &str) {
+        self.told().letters.push(reason.to_owned());
+    }
+
+    fn held(&self, _: Stream<'_>, reason: Option<&str>) {
+        self.told().holds.push(reason.map(str::to_owned));
+    }
+
+    fn doubted(&self, _: Stream<'_>) {
+        self.told().doubts += 1;
+    }
+
+    fn gap(&self, _: &str, _: i64) {}
+}

@@ -286,15 +286,26 @@ fn a_null_version_is_never_terminally_removed() {
 }
 
 #[test]
-fn empty_is_explained_only_while_nothing_is_said() {
+fn empty_is_explained_while_the_site_is_as_it_was_born_there() {
     let mut state = VersionState::default();
     let west = site("west");
     assert!(state.explains_tags(&Tags::new(), &west) && !state.explains_tags(&tags("a"), &west));
     assert!(state.explains_retention(None, &west, 0) && state.explains_legal_hold(false, &west));
-    state.merge_fact(&fact(FactBody::Tags(stamp(tags("a"), 1, "east", Basis::Known))));
-    state.merge_fact(&fact(FactBody::LegalHold(stamp(true, 1, "east", Basis::Known))));
-    let latest = stamp(lock(RetentionMode::Governance, 100), 1, "east", Basis::Known);
-    state.merge_fact(&fact(FactBody::Retention { latest, compliance: None }));
+    let say = |state: &mut VersionState, by: &str| {
+        let latest = stamp(lock(RetentionMode::Governance, 100), 1, by, Basis::Known);
+        let bodies = [
+            FactBody::Tags(stamp(tags("a"), 1, by, Basis::Known)),
+            FactBody::LegalHold(stamp(true, 1, by, Basis::Known)),
+            FactBody::Retention { latest, compliance: None },
+        ];
+        for body in bodies {
+            state.merge_fact(&Fact { site: site(by), ..fact(body) });
+        }
+    };
+    say(&mut state, "east");
+    assert!(state.explains_tags(&Tags::new(), &west) && state.explains_tags(&tags("a"), &west));
+    assert!(state.explains_legal_hold(false, &west) && state.explains_retention(None, &west, 99));
+    say(&mut state, "west");
     assert!(!state.explains_tags(&Tags::new(), &west) && state.explains_tags(&tags("a"), &west));
     assert!(!state.explains_legal_hold(false, &west) && !state.explains_retention(None, &west, 99));
     assert!(state.explains_retention(None, &west, 100), "an expired lock equals none");
@@ -308,7 +319,7 @@ fn what_was_last_written_there_is_explained_there() {
     state.merge_fact(&fact(FactBody::Tags(stamp(tags("b"), 1, "east", Basis::Known))));
     state.merge_receipt(&receipt(Wrote::Object, 1));
     assert!(state.explains_tags(&Tags::new(), &west), "the object was written without tags");
-    assert!(!state.explains_tags(&Tags::new(), &east));
+    assert!(!state.explains_tags(&Tags::new(), &east), "east has said something else");
     let tagged = Receipt { tags: Some(tags("a")), ..receipt(Wrote::Attributes, 2) };
     assert!(state.merge_receipt(&tagged) && !state.merge_receipt(&tagged));
     assert!(state.explains_tags(&tags("a"), &west) && !state.explains_tags(&Tags::new(), &west));

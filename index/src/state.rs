@@ -112,12 +112,14 @@ impl VersionState {
     }
 
     /// Whether these tags at `site` are explained: they equal a stamp of any site (so also what the index says), or
-    /// what was last written there, or are empty and no stamp exists.
+    /// what was last written there; or they are empty, and either no stamp exists or nothing was ever said at that site
+    /// nor written into it, so that they are as they were born there.
     #[must_use]
     pub fn explains_tags(&self, held: &Tags, site: &SiteName) -> bool {
-        let nothing_said = held.is_empty() && self.tags_stamps().next().is_none();
+        let untouched = self.untouched(site, |said| said.tags.is_none(), |written| written.tags.is_none());
+        let as_born = held.is_empty() && (untouched || self.tags_stamps().next().is_none());
         let written = self.written.get(site).and_then(|written| written.tags.as_ref()?.value.as_ref());
-        nothing_said || written == Some(held) || self.tags_stamps().any(|stamp| stamp.value == *held)
+        as_born || written == Some(held) || self.tags_stamps().any(|stamp| stamp.value == *held)
     }
 
     /// Whether this retention at `site` is explained, likewise; both registers of every site count. Expired retention
@@ -128,9 +130,10 @@ impl VersionState {
         let held = in_force(held);
         let registers = || self.said.values().filter_map(|said| said.retention.as_ref());
         let mut stamps = registers().flat_map(|registers| [Some(&registers.latest), registers.compliance.as_ref()]);
-        let nothing_said = held.is_none() && registers().next().is_none();
+        let untouched = self.untouched(site, |said| said.retention.is_none(), |written| written.retention.is_none());
+        let as_born = held.is_none() && (untouched || registers().next().is_none());
         let written = self.written.get(site).and_then(|written| written.retention.as_ref()?.value);
-        nothing_said
+        as_born
             || written.is_some_and(|written| in_force(written) == held)
             || stamps.any(|stamp| stamp.is_some_and(|stamp| in_force(stamp.value) == held))
     }
@@ -138,9 +141,15 @@ impl VersionState {
     /// Whether this legal hold at `site` is explained, likewise; `false` is empty.
     #[must_use]
     pub fn explains_legal_hold(&self, held: bool, site: &SiteName) -> bool {
-        let nothing_said = !held && self.hold_stamps().next().is_none();
+        let untouched = self.untouched(site, |said| said.legal_hold.is_none(), |written| written.legal_hold.is_none());
+        let as_born = !held && (untouched || self.hold_stamps().next().is_none());
         let written = self.written.get(site).and_then(|written| written.legal_hold.as_ref()?.value);
-        nothing_said || written == Some(held) || self.hold_stamps().any(|stamp| stamp.value == held)
+        as_born || written == Some(held) || self.hold_stamps().any(|stamp| stamp.value == held)
+    }
+
+    /// Whether nothing of a category was ever said at a site nor written into it.
+    fn untouched(&self, site: &SiteName, unsaid: impl Fn(&Said) -> bool, unwritten: impl Fn(&Written) -> bool) -> bool {
+        self.said.get(site).is_none_or(unsaid) && self.written.get(site).is_none_or(unwritten)
     }
 
     fn tags_stamps(&self) -> impl Iterator<Item = &Stamp<Tags>> {

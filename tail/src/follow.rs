@@ -6,7 +6,7 @@ use futures::FutureExt;
 use tokio::task::JoinSet;
 use twinlog_index::{Merge, Partition, Position};
 use twinlog_log::backoff::Delays;
-use twinlog_log::{Fetched, LogError, LogErrorKind, PartitionReader, TopicPartition};
+use twinlog_log::{Fetched, LogError, LogErrorKind, PartitionReader, Reader, TopicPartition};
 use twinlog_schemas::codec::DecodeError;
 
 use crate::progress::Progress;
@@ -17,12 +17,13 @@ pub(crate) fn in_index(partition: &TopicPartition) -> Partition {
     Partition { topic: partition.topic.as_str().to_owned(), partition: partition.partition }
 }
 
-/// Follows a topic; waits for it to exist. Its number of partitions is fixed when the site is set up.
+/// Follows a topic; waits for it to exist. Its number of partitions is fixed when the site is set up. All partitions
+/// share one reader, since each is a client of its own.
 pub(crate) async fn topic(parts: Arc<Parts>, topic: Topic, progress: Progress) {
     let mut waits = parts.backoff.delays(parts.seed);
-    let partitions = loop {
-        match topic.log.topic(&topic.name).await {
-            Ok(Some(info)) => break info.partitions,
+    let (partitions, reader) = loop {
+        match found(&parts, &topic).await {
+            Ok(Some(found)) => break found,
             Ok(None) => tracing::debug!(topic = %topic.name, "topic does not exist yet"),
             Err(error) => tracing::warn!(topic = %topic.name, %error, "topic could not be looked up; trying again"),
         }
@@ -31,15 +32,29 @@ pub(crate) async fn topic(parts: Arc<Parts>, topic: Topic, progress: Progress) {
     let mut following = JoinSet::new();
     for partition in 0..partitions {
         let partition = TopicPartition { topic: topic.name.clone(), partition };
-        following.spawn(follow(Arc::clone(&parts), topic.clone(), partition, progress.clone()));
+        let follow = follow(Arc::clone(&parts), topic.clone(), Arc::clone(&reader), partition, progress.clone());
+        following.spawn(follow);
     }
     while following.join_next().await.is_some() {}
 }
 
-async fn follow(parts: Arc<Parts>, topic: Topic, partition: TopicPartition, progress: Progress) {
+/// The topic's partitions and a reader for them, once it exists.
+async fn found(parts: &Parts, topic: &Topic) -> Result<Option<(i32, Arc<dyn Reader>)>, LogError> {
+    let Some(info) = topic.log.topic(&topic.name).await? else { return Ok(None) };
+    let reader = topic.log.reader(&parts.group).await?;
+    Ok(Some((info.partitions, reader.into())))
+}
+
+async fn follow(
+    parts: Arc<Parts>,
+    topic: Topic,
+    reader: Arc<dyn Reader>,
+    partition: TopicPartition,
+    progress: Progress,
+) {
     let mut waits = parts.backoff.delays(parts.seed);
     loop {
-        match open(&parts, &topic, &partition, &progress).await {
+        match open(&parts, &topic, reader.as_ref(), &partition, &progress).await {
             Ok(mut records) => {
                 let error = read(&parts, &topic, &partition, records.as_mut(), &progress, &mut waits).await;
                 tracing::warn!(%partition, %error, "following a partition ended; beginning again where the index stands");
@@ -55,6 +70,7 @@ async fn follow(parts: Arc<Parts>, topic: Topic, partition: TopicPartition, prog
 async fn open(
     parts: &Parts,
     topic: &Topic,
+    reader: &dyn Reader,
     partition: &TopicPartition,
     progress: &Progress,
 ) -> Result<Box<dyn PartitionReader>, LogError> {
@@ -68,7 +84,7 @@ async fn open(
     let at = positions.get(&in_index(partition)).copied().unwrap_or(ends.first);
     let from = if (ends.first..=ends.next).contains(&at) { at } else { ends.first };
     progress.tell(partition, from);
-    topic.log.reader(&parts.group).await?.assign(partition, from).await
+    reader.assign(partition, from).await
 }
 
 /// Records merged in one write of the index, at most.

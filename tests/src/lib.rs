@@ -2,6 +2,7 @@
 //!
 //! The tests themselves are in `tests/`, one file per subject.
 
+pub mod bench;
 pub mod bucket;
 pub mod compare;
 pub mod demo;
@@ -15,6 +16,7 @@ pub mod proxy;
 pub mod refused;
 pub mod server;
 pub mod session;
+pub mod simulation;
 pub mod site;
 pub mod store_choice;
 pub mod until;

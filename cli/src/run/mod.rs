@@ -10,6 +10,7 @@ mod control;
 mod enabled;
 mod index;
 mod lanes;
+mod pid;
 mod producer;
 mod stop;
 mod tasks;
@@ -46,6 +47,7 @@ pub fn run(config: Config, options: RunOptions) -> Result<Exit, Failure> {
 async fn work(config: Arc<Config>, options: &RunOptions) -> Result<Exit, Failure> {
     tracing::info!(site = %options.at, version = build::VERSION, commit = build::COMMIT, "twinlog starts");
     let stop = Stop::on_signals()?;
+    let _pid = pid::PidFile::write(&config, options)?;
     let beside = tokio::select! {
         biased;
         () = stop.work.cancelled() => return Ok(Exit::Success),

@@ -3,9 +3,7 @@
 
 use std::path::PathBuf;
 
-use twinlog_schemas::SiteName;
-
-use crate::args::Half;
+use crate::args::{Half, RunOptions};
 use crate::config::Config;
 use crate::exit::Failure;
 
@@ -15,9 +13,9 @@ pub(super) struct PidFile {
 }
 
 impl PidFile {
-    pub(super) fn write(config: &Config, site: &SiteName, only: Option<Half>) -> Result<Self, Failure> {
-        let folder = config.state_dir.join(site.as_str());
-        let name = match only {
+    pub(super) fn write(config: &Config, options: &RunOptions) -> Result<Self, Failure> {
+        let folder = config.state_dir.join(options.at.as_str());
+        let name = match options.only {
             None => "twinlog.pid",
             Some(Half::Producer) => "twinlog-producer.pid",
             Some(Half::Consumer) => "twinlog-consumer.pid",

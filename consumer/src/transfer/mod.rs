@@ -18,16 +18,16 @@ pub struct Trouble {
     /// Which end.
     pub end: End,
     /// The error.
-    pub error: SiteError,
+    pub error: Box<SiteError>,
 }
 
 impl Trouble {
     pub(crate) fn source(error: SiteError) -> Self {
-        Self { end: End::Source, error }
+        Self { end: End::Source, error: Box::new(error) }
     }
 
     pub(crate) fn target(error: SiteError) -> Self {
-        Self { end: End::Target, error }
+        Self { end: End::Target, error: Box::new(error) }
     }
 }
 

@@ -162,7 +162,7 @@ async fn a_stuck_key_holds_back_itself_and_the_commit_but_nothing_else() {
     let handled = fresh.handled(2).await;
     assert_eq!(handled, [("a".to_owned(), 0), ("a".to_owned(), 2)], "what was finished is not repeated");
     let cautious: BTreeMap<i32, bool> = fresh.prepared.lock().unwrap().iter().copied().collect();
-    assert_eq!(cautious[&0], false, "the owner before did not hand over");
+    assert!(!cautious[&0], "the owner before did not hand over");
     running.stopped().await;
     assert_eq!(committed(&log, 0).await.start(), 5);
     assert!(committed(&log, 0).await.handed_over());

@@ -22,12 +22,25 @@ async fn unmoved(bench: &Bench, version: &VersionRef) -> Outcome {
 pub(super) async fn tags_are_replaced_and_removed(bench: &Bench) -> Outcome {
     let version = sample(bench, "attributes/tags").await?;
     let ten: Tags = (0..10).map(|n| (format!("key-{n}"), "v".repeat(256))).collect();
-    for wanted in [tags(&[("a", "1"), ("spaced key", "x+y=z/é")]), tags(&[("b", "2")]), ten, Tags::new(), Tags::new()]
+    for wanted in
+        [tags(&[("a", "1"), ("spaced key", "x+y=z/@_-.:")]), tags(&[("b", "2")]), ten, Tags::new(), Tags::new()]
     {
         bench.site.put_tags(&version, &wanted).await?;
         ensure_eq!(bench.object(&version).await?.tags, wanted, "tags");
     }
     unmoved(bench, &version).await
+}
+
+pub(super) async fn tags_beyond_ascii(bench: &Bench) -> Outcome {
+    let version = sample(bench, "attributes/tags beyond ascii").await?;
+    let wanted = tags(&[("é", "日本")]);
+    let put = bench.site.put_tags(&version, &wanted).await;
+    if bench.quirks.ascii_tags_only {
+        return refused(put, SiteErrorKind::Refused, "tags beyond ASCII");
+    }
+    put?;
+    ensure_eq!(bench.object(&version).await?.tags, wanted, "tags");
+    Ok(())
 }
 
 pub(super) async fn retention_is_set_shortened_and_lifted(bench: &Bench) -> Outcome {

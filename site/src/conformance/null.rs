@@ -1,10 +1,11 @@
 //! The null version: one register for each key.
 
 use bytes::Bytes;
-use twinlog_schemas::{VersionKind, VersionRef};
+use twinlog_schemas::{BucketName, VersionKind, VersionRef};
 
+use crate::bucket::Versioning;
 use crate::error::SiteErrorKind;
-use crate::memory::ClientPut;
+use crate::memory::{BucketSetup, ClientPut};
 use crate::replica::{Body, Precondition};
 
 use super::bench::{Bench, Outcome, SAMPLE_NS, bare, ensure, ensure_eq, md5_hex, refused};
@@ -57,10 +58,27 @@ pub(super) async fn marker_follows_the_store(bench: &Bench) -> Outcome {
         let lines: Vec<_> = listed.iter().map(|line| (line.kind, line.modified_ms)).collect();
         ensure_eq!(lines, vec![(VersionKind::DeleteMarker, at_ns / 1_000_000)], "a null marker is replaced");
     }
-    if bench.quirks.null_marker_restamped {
-        bench.site.remove_version(&version, false, None).await?;
-        ensure!(bench.is_marker(&version).await?, "removing a null marker should leave it, with a new time");
-    }
+    bench.site.remove_version(&version, false, None).await?;
+    ensure!(bench.is_absent(&version).await?, "the null marker is still there");
+    Ok(())
+}
+
+/// A marker from a time when versioning was suspended; a client's single DELETE does not remove it on either store.
+pub(super) async fn native_markers_are_removed(bench: &Bench) -> Outcome {
+    let bucket = BucketName::new(format!("{}-past", bench.prefix))?;
+    let plain = BucketSetup { object_lock: false, ..BucketSetup::REPLICATED };
+    bench.client.create_bucket(&bucket, plain).await?;
+    bench.client.set_versioning(&bucket, Versioning::Suspended).await?;
+    let version = VersionRef { bucket, ..bench.null("null/native marker")? };
+    bench.client.put(&version.bucket, &version.key, &ClientPut::default()).await?;
+    bench.client.delete(&version.bucket, &version.key).await?;
+    bench.client.set_versioning(&version.bucket, Versioning::Enabled).await?;
+    ensure!(bench.is_marker(&version).await?, "there should be a null marker");
+    let told = bench.client.delete_version(&version, false).await;
+    ensure_eq!(told.is_ok(), bench.quirks.null_marker_restamped, "a client's DELETE of a null marker");
+    ensure!(bench.is_marker(&version).await?, "a client's DELETE removes the null marker after all");
+    bench.site.remove_version(&version, false, None).await?;
+    ensure!(bench.is_absent(&version).await?, "the null marker is still there");
     Ok(())
 }
 

@@ -18,6 +18,9 @@ pub(super) async fn replica_writes_raise_no_notice(bench: &Bench) -> Outcome {
     bench.site.put_tags(&version, &tags(&[("a", "1")])).await?;
     bench.site.remove_version(&version, false, None).await?;
     bench.site.put_marker(&version, SAMPLE_NS).await?;
+    let null = bench.null("silence/null")?;
+    bench.put_absent(&bare(&null, b"x"), b"x").await?;
+    bench.site.remove_version(&null, false, None).await?;
     let heard = bench.fresh("silence/client")?;
     let put = ClientPut { body: Bytes::from_static(b"heard"), ..ClientPut::default() };
     bench.client.put(&heard.bucket, &heard.key, &put).await?;

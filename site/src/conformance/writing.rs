@@ -169,3 +169,12 @@ pub(super) async fn keeps_ids_of_keys_ending_in_slash(bench: &Bench) -> Outcome 
     ensure_eq!(bench.ids(&version).await?, vec![version.version_id.clone()], "the id of a replica");
     Ok(())
 }
+
+/// The stores keep keys as paths; a client cannot write such a key either.
+pub(super) async fn refuses_keys_that_are_no_path(bench: &Bench) -> Outcome {
+    for key in ["writing//empty segment", "writing/../dots", "writing/./dot"] {
+        let version = bench.fresh(key)?;
+        refused(bench.put_absent(&bare(&version, b"x"), b"x").await, SiteErrorKind::NameRefused, key)?;
+    }
+    Ok(())
+}

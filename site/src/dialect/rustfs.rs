@@ -45,7 +45,8 @@ impl Dialect for RustFs {
     }
 
     fn removes_null_markers(&self) -> bool {
-        true
+        // It answers 500 and leaves it.
+        false
     }
 
     fn keeps_website_redirect(&self) -> bool {

@@ -5,6 +5,7 @@ use twinlog_schemas::{BucketName, Encryption, ObjectKey, Retention, Tags, Versio
 
 use crate::bucket::Versioning;
 
+use super::admission;
 use super::client::{ClientDeleted, ClientPut, ClientWritten};
 use super::notice::{Call, Event};
 use super::quirks::Wording;
@@ -99,6 +100,8 @@ impl Store {
         at_ns: i64,
     ) -> Result<StoredObject, Refusal> {
         let state = &self.bucket(caller.bucket)?.state;
+        admission::key(caller.key)?;
+        admission::tags(&put.tags, self.quirks.ascii_tags_only)?;
         let now_ms = at_ns.div_euclid(1_000_000);
         if !state.object_lock && (put.retention.is_some() || put.legal_hold) {
             return Err(Refusal::LOCK_ABSENT);
@@ -258,7 +261,14 @@ impl Store {
         at_ns: i64,
         now_ns: i64,
     ) -> Result<ClientDeleted, Refusal> {
-        let removed = self.remove(&caller.version(id.clone()), bypass_governance, None, now_ns)?;
+        let version = caller.version(id.clone());
+        let enabled = self.versioning(caller)? == Versioning::Enabled;
+        let null_marker = id.is_null() && enabled && self.get(&version)?.is_some_and(Stored::is_marker);
+        let removed = if null_marker && !multi {
+            Some(self.restamp(&version, at_ns)?)
+        } else {
+            self.remove(&version, bypass_governance, None, now_ns)?
+        };
         let marker = removed.as_ref().is_some_and(Stored::is_marker);
         let name = match &removed {
             None if !multi => "s3:ObjectRemoved:NoOP",
@@ -270,6 +280,16 @@ impl Store {
         let told = Told { name, version_id: Some(id), sequencer_ns: at_ns, with_object: false, multi };
         self.tell(caller, &told, now_ns)?;
         Ok(ClientDeleted { version_id: removed.map(|removed| removed.id), marker })
+    }
+
+    /// What a single DELETE does to a null marker: it stays.
+    fn restamp(&mut self, version: &VersionRef, at_ns: i64) -> Result<Stored, Refusal> {
+        if !self.quirks.null_marker_restamped {
+            return Err(Refusal::CORRUPTED);
+        }
+        let marker = Stored { id: version.version_id.clone(), modified_ns: at_ns, content: Content::Marker };
+        self.place(version, marker.clone())?;
+        Ok(marker)
     }
 
     pub(super) fn client_tag(

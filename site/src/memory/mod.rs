@@ -4,6 +4,7 @@
 //! Everything is deterministic: one state behind one lock, ordered maps, ids from a seed, time from an injected clock.
 //! A write can be under way for a while, arrive after its expiry or after its sender gave up ([`Transit`]).
 
+mod admission;
 mod body;
 mod client;
 mod client_acts;

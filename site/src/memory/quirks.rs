@@ -27,8 +27,11 @@ pub struct Quirks {
     pub refuses_equal_source_etag: bool,
     /// A replica write can make a delete marker that is the null version; otherwise it is a server error.
     pub null_markers: bool,
-    /// Removing a null marker in a versioned bucket leaves it and sets its time to now; otherwise it is a server error.
+    /// A client's single DELETE of a null marker in a versioned bucket leaves it and sets its time to now; otherwise it
+    /// is a server error and leaves it. (The multi-delete call removes it.)
     pub null_marker_restamped: bool,
+    /// Tags are ASCII: others are refused.
+    pub ascii_tags_only: bool,
     /// A replica PUT with a version id into a bucket whose versioning is not enabled succeeds, under that id.
     pub put_into_unversioned: bool,
     /// A replica PUT whose retain-until is in the past is refused.
@@ -63,6 +66,7 @@ impl Quirks {
             refuses_equal_source_etag: false,
             null_markers: false,
             null_marker_restamped: false,
+            ascii_tags_only: false,
             put_into_unversioned: true,
             refuses_past_retention: true,
             guards_newer_lock: true,
@@ -86,6 +90,7 @@ impl Quirks {
             refuses_equal_source_etag: true,
             null_markers: true,
             null_marker_restamped: true,
+            ascii_tags_only: true,
             put_into_unversioned: false,
             refuses_past_retention: false,
             guards_newer_lock: false,

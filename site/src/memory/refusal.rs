@@ -43,6 +43,10 @@ impl Refusal {
         Self::new(SiteErrorKind::Digest, 400, "BadDigest", "the bytes are not what was announced");
     pub(super) const PART_TOO_SMALL: Self =
         Self::new(SiteErrorKind::Refused, 400, "EntityTooSmall", "a part but the last is below the minimum size");
+    pub(super) const NAME: Self =
+        Self::new(SiteErrorKind::NameRefused, 400, "InvalidArgument", "the key has an empty or dotted path segment");
+    pub(super) const TAG: Self =
+        Self::new(SiteErrorKind::Refused, 400, "InvalidTag", "the tag value you have provided is invalid");
     pub(super) const INVALID_PART: Self =
         Self::new(SiteErrorKind::Refused, 400, "InvalidPart", "a part is missing or its ETag differs");
     pub(super) const CORRUPTED: Self = Self::new(SiteErrorKind::Server, 500, "InternalError", "file is corrupted");

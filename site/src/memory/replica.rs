@@ -6,6 +6,7 @@ use twinlog_schemas::{Part, Retention, Tags, VersionRef};
 use crate::bucket::Versioning;
 use crate::replica::{PartWritten, Precondition, Replica, Upload, Written};
 
+use super::admission;
 use super::lock;
 use super::refusal::Refusal;
 use super::store::Store;
@@ -18,6 +19,8 @@ impl Store {
     /// What is refused before the version of the same id is looked at.
     pub(super) fn admit(&self, replica: &Replica, now_ns: i64) -> Result<(), Refusal> {
         let state = &self.bucket(&replica.version.bucket)?.state;
+        admission::key(&replica.version.key)?;
+        admission::tags(&replica.tags, self.quirks.ascii_tags_only)?;
         let versioned = state.versioning == Versioning::Enabled || replica.version.version_id.is_null();
         if !versioned && !self.quirks.put_into_unversioned {
             return Err(Refusal::UNVERSIONED);
@@ -155,7 +158,7 @@ impl Store {
         Ok(answer)
     }
 
-    /// A permanent removal without REPLICA status; the one that clients use, too. What was removed is returned.
+    /// A permanent removal without REPLICA status, as clients make it too. What was removed is returned.
     pub(super) fn remove(
         &mut self,
         version: &VersionRef,
@@ -163,26 +166,18 @@ impl Store {
         if_match: Option<&str>,
         now_ns: i64,
     ) -> Result<Option<Stored>, Refusal> {
-        let enabled = self.bucket(&version.bucket)?.state.versioning == Versioning::Enabled;
         let Some(present) = self.get(version)? else { return Ok(None) };
         if let Some(object) = present.object() {
             if self.quirks.if_match_on_delete && if_match.is_some_and(|etag| etag != object.etag) {
                 return Err(Refusal::PRECONDITION);
             }
             lock::may_remove(object, bypass_governance, now_ns.div_euclid(1_000_000))?;
-        } else if version.version_id.is_null() && enabled {
-            if !self.quirks.null_marker_restamped {
-                return Err(Refusal::CORRUPTED);
-            }
-            let modified_ns = self.stamp(now_ns);
-            let marker = Stored { id: version.version_id.clone(), modified_ns, content: Content::Marker };
-            self.place(version, marker.clone())?;
-            return Ok(Some(marker));
         }
         Ok(self.bucket_mut(&version.bucket)?.remove(&version.key, &version.version_id))
     }
 
     pub(super) fn set_tags(&mut self, version: &VersionRef, tags: &Tags) -> Result<(), Refusal> {
+        admission::tags(tags, self.quirks.ascii_tags_only)?;
         let object = self.bucket_mut(&version.bucket)?.object_mut(&version.key, &version.version_id)?;
         object.tags.clone_from(tags);
         Ok(())

@@ -16,7 +16,8 @@ impl S3Site {
         bypass_governance: bool,
         if_match: Option<&str>,
     ) -> Result<(), SiteError> {
-        if version.version_id.is_null() && !self.dialect.removes_null_markers() {
+        // With an ETag it is an object that is to go, which DeleteObject removes, and it alone knows preconditions.
+        if version.version_id.is_null() && if_match.is_none() && !self.dialect.removes_null_markers() {
             return self.remove_by_list(version, bypass_governance).await;
         }
         // No REPLICA status: with it a store removes what its locks protect.
@@ -37,7 +38,7 @@ impl S3Site {
         if error.kind == SiteErrorKind::NoSuchVersion { Ok(()) } else { Err(error) }
     }
 
-    /// DeleteObjects with a list of one. It knows no precondition; the stores that need it ignore one anyway.
+    /// DeleteObjects with a list of one. It knows no precondition.
     async fn remove_by_list(&self, version: &VersionRef, bypass_governance: bool) -> Result<(), SiteError> {
         let attempt = self.writes("DeleteObjects", version);
         let invalid = |error: BuildError| attempt.error(SiteErrorKind::Refused, error.to_string());

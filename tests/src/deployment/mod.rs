@@ -92,11 +92,21 @@ impl Deployment {
         let parts = Parts { folder, ..parts };
         let metrics = [Port::free()?, Port::free()?];
         let config = parts.folder.join("config.toml");
-        let text = config::text(&parts, &intakes, &metrics);
-        std::fs::write(&config, text).map_err(LabError::io(format!("writing {}", config.display())))?;
+        write(&config, &config::text(&parts, &intakes, &metrics))?;
         let progress = Progress::new(&parts.brokers, &parts.prefix);
         let http = pages::client()?;
         Ok(Self { parts, config, intakes, metrics, processes: [None, None], progress, http })
+    }
+
+    /// Writes the configuration anew, with other ways to the stores for Twinlog: counts for what is started from now on.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn reach_stores_at(&mut self, endpoints: [String; 2]) -> Result<(), LabError> {
+        for (site, endpoint) in self.parts.sites.iter_mut().zip(endpoints) {
+            site.endpoint = endpoint;
+        }
+        write(&self.config, &config::text(&self.parts, &self.intakes, &self.metrics))
     }
 
     /// What it is made of.
@@ -255,6 +265,18 @@ impl Deployment {
         Bucket { label: site.to_string(), client: connect(endpoint, &self.parts.client), name: name.to_owned() }
     }
 
+    /// Waits until everything in the log is done.
+    ///
+    /// # Errors
+    /// [`LabError::NotInTime`] with the backlog.
+    pub async fn drained(&self, within: Duration) -> Result<(), LabError> {
+        until("the log was not done", within, async || {
+            let backlog = self.progress.backlog().await?;
+            Ok(if backlog.total() == 0 { Ok(()) } else { Err(backlog.to_string()) })
+        })
+        .await
+    }
+
     /// Waits until both sites have the same versions and everything in the log is done: what there was to replicate
     /// is replicated. The last look reads everything, bodies of at most `bodies_up_to` bytes.
     ///
@@ -277,4 +299,8 @@ impl Deployment {
         })
         .await
     }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), LabError> {
+    std::fs::write(path, text).map_err(LabError::io(format!("writing {}", path.display())))
 }

@@ -1,0 +1,120 @@
+//! `./justw bench`: how fast, how lean, and beside it the store's own replication, in the same run on the same servers.
+
+mod burst;
+mod lag;
+mod large;
+mod own;
+mod process;
+mod report;
+mod requests;
+
+use std::{path::PathBuf, time::Duration};
+
+use rand::{SeedableRng, rngs::SmallRng};
+
+pub use report::Report;
+
+use crate::{
+    bucket::{self, Lock},
+    compare::Bucket,
+    lab_error::LabError,
+    pair::{Pair, PairOptions},
+    server::{Life, StoreKind},
+    site::Site,
+    workload::body,
+};
+
+/// The size of the objects of which there are many.
+pub const SMALL: usize = 4096;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    /// On which store.
+    pub kind: StoreKind,
+    /// Where everything goes.
+    pub folder: PathBuf,
+    /// Objects whose lag is taken, one after the other.
+    pub samples: usize,
+    /// Objects of a burst.
+    pub burst: usize,
+    /// Clients that write it.
+    pub clients: usize,
+    /// Bytes of the large object; none is written if 0.
+    pub large: u64,
+    /// How long the idle pair is watched.
+    pub idle: Duration,
+}
+
+/// The buckets: by Twinlog, by the store itself, and by nobody.
+struct Buckets {
+    ours: [Bucket; 2],
+    own: [Bucket; 2],
+    plain: Bucket,
+}
+
+/// Measures everything; `tell` hears what is being done.
+///
+/// # Errors
+/// Whatever does not come up, or does not arrive.
+pub async fn run(bench: &Bench, tell: impl Fn(&str)) -> Result<Report, LabError> {
+    let options =
+        PairOptions { kind: bench.kind, folder: bench.folder.clone(), bucket: "ours".to_owned(), life: Life::Bound };
+    let mut pair = Pair::start(options, &tell).await?;
+    let buckets = buckets(&pair).await?;
+    own::replicate(&pair, &buckets.own[0].name).await?;
+    let mut report = Report::new(bench);
+
+    tell("lag of single objects");
+    for (name, between) in [("Twinlog", &buckets.ours), ("own", &buckets.own)] {
+        // The first few find caches and connections cold.
+        lag::measure(between, bench.samples / 10 + 1, "warm").await?;
+        report.lag(name, lag::measure(between, bench.samples, "lag").await?);
+    }
+
+    tell("bursts");
+    let nobody = burst::write(&buckets.plain, bench.burst, bench.clients).await?;
+    report.burst("without replication", nobody, None);
+    for (name, between) in [("Twinlog", &buckets.ours), ("own", &buckets.own)] {
+        let (written, arrived) = burst::measure(between, bench.burst, bench.clients).await?;
+        report.burst(name, written, Some(arrived));
+    }
+
+    if bench.large > 0 {
+        tell("one large object");
+        let pids = pids(&mut pair)?;
+        pids.iter().for_each(|pid| process::forget_peak(*pid));
+        let took = large::measure(&buckets.ours, bench.large).await?;
+        report.large(took, pids.map(process::peak_memory));
+    }
+
+    tell("an idle pair");
+    let pids = pids(&mut pair)?;
+    let before = pids.map(process::cpu_seconds);
+    tokio::time::sleep(bench.idle).await;
+    let after = pids.map(process::cpu_seconds);
+    let used = |at: usize| Some(after[at]? - before[at]?);
+    report.idle([used(0), used(1)]);
+
+    tell("requests per object");
+    report.requests(requests::measure(&mut pair, &buckets.ours).await?);
+    Ok(report)
+}
+
+fn pids(pair: &mut Pair) -> Result<[u32; 2], LabError> {
+    Ok([pair.deployment.process(Site::East)?.pid(), pair.deployment.process(Site::West)?.pid()])
+}
+
+async fn buckets(pair: &Pair) -> Result<Buckets, LabError> {
+    let at = |name: &str| Site::BOTH.map(|site| pair.deployment.bucket(site, name));
+    let (own, [plain, _]) = (at("own"), at("plain"));
+    for bucket in own.iter().chain([&plain]) {
+        bucket::make(&bucket.client, &bucket.name, Lock::On).await?;
+    }
+    Ok(Buckets { ours: at(&pair.bucket), own, plain })
+}
+
+/// A body of a small object.
+fn small(number: usize) -> bytes::Bytes {
+    body(&mut SmallRng::seed_from_u64(number as u64), SMALL)
+}

@@ -1,0 +1,73 @@
+//! `./justw bench`: see [`twinlog_tests::bench`].
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Parser;
+use twinlog_tests::{
+    bench::{Bench, run},
+    lab_error::LabError,
+    store_choice::{StoreChoice, chosen},
+};
+
+/// Measure Twinlog beside the store's own replication.
+#[derive(Debug, Parser)]
+struct Args {
+    /// rustfs or minio. Default: RustFS where it is found, else MinIO.
+    #[arg(long)]
+    store: Option<StoreChoice>,
+    /// Objects whose lag is taken.
+    #[arg(long, default_value_t = 100)]
+    samples: usize,
+    /// Objects of a burst.
+    #[arg(long, default_value_t = 3000)]
+    burst: usize,
+    /// Clients that write the burst.
+    #[arg(long, default_value_t = 32)]
+    clients: usize,
+    /// Size of the large object in MiB; 0: none.
+    #[arg(long, default_value_t = 1024)]
+    large_mib: u64,
+    /// A large object of 5 GiB.
+    #[arg(long)]
+    large: bool,
+    /// Seconds for which the idle pair is watched.
+    #[arg(long, default_value_t = 20)]
+    idle: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match bench(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn bench(args: Args) -> Result<(), LabError> {
+    const MIB: u64 = 1024 * 1024;
+    let kind = chosen(args.store)?;
+    let folder =
+        tempfile::Builder::new().prefix("twinlog-bench-").tempdir().map_err(LabError::io("making a folder"))?;
+    let bench = Bench {
+        kind,
+        folder: folder.path().to_owned(),
+        samples: args.samples,
+        burst: args.burst,
+        clients: args.clients,
+        large: if args.large { 5 * 1024 * MIB } else { args.large_mib * MIB },
+        idle: Duration::from_secs(args.idle),
+    };
+    match Box::pin(run(&bench, |what| println!("{what}"))).await {
+        Ok(report) => {
+            println!("\n{report}");
+            Ok(())
+        }
+        Err(error) => {
+            eprintln!("bench: logs are kept in {}", folder.keep().display());
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Waiting until nothing is on its way any more.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use twinlog_log::{Log, TopicPartition};
+
+use super::courier::Courier;
+use super::world::{EXPIRY, LANES, World};
+
+/// Simulated time after which a run that still moves is a failure.
+const LONGEST: Duration = Duration::from_secs(6 * 3_600);
+
+/// Returns once every notice is delivered and every record is done, for longer than a late request can still act.
+pub(super) async fn drained(world: &World, couriers: &[Courier]) -> Result<(), String> {
+    let deadline = Instant::now() + LONGEST;
+    let mut quiet_since = None;
+    loop {
+        if let Some(fault) = world.faults().first() {
+            return Err(fault.clone());
+        }
+        let behind = behind(world, couriers).await?;
+        match (behind.is_empty(), quiet_since) {
+            (false, _) => quiet_since = None,
+            (true, None) => quiet_since = Some(Instant::now()),
+            (true, Some(since)) if since.elapsed() > 2 * EXPIRY => return Ok(()),
+            (true, Some(_)) => {}
+        }
+        if Instant::now() > deadline {
+            return Err(format!("not drained after {LONGEST:?}: {}", behind.join(", ")));
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn behind(world: &World, couriers: &[Courier]) -> Result<Vec<String>, String> {
+    let mut behind = Vec::new();
+    if couriers.iter().any(|courier| !courier.idle()) {
+        behind.push("notices are under way".to_owned());
+    }
+    for place in &world.places {
+        let mut read = vec![("capture", world.topics.notices(&place.name))];
+        for other in &world.places {
+            read.push(("apply", world.topics.facts(&other.name)));
+            if other.name != place.name {
+                read.push(("apply", world.topics.changes(&other.name, &world.bucket)));
+            }
+        }
+        for (purpose, topic) in read {
+            for partition in 0..LANES {
+                let at = TopicPartition { topic: topic.clone(), partition };
+                let next = world.log.watermarks(&at).await.map_err(|error| error.to_string())?.next;
+                let group = world.topics.group(&place.name, purpose);
+                let committed = world.log.committed(&group, std::slice::from_ref(&at)).await;
+                let committed = committed.map_err(|error| error.to_string())?.get(&at).map_or(0, |c| c.offset);
+                if committed < next {
+                    behind.push(format!("{group} {at} at {committed} of {next}"));
+                }
+            }
+        }
+    }
+    Ok(behind)
+}

@@ -1,0 +1,18 @@
+//! What clients did, and what they were told of it: what the end is judged by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use twinlog_schemas::{Category, VersionRef};
+
+/// Kept while clients act.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// One line for each operation.
+    pub operations: Vec<String>,
+    /// Where each version with an id was born.
+    pub born: BTreeMap<VersionRef, usize>,
+    /// Versions with an id of whose removal a client was told.
+    pub removed: BTreeSet<VersionRef>,
+    /// Which categories of which version a client changed at which site, after birth.
+    pub changed: BTreeSet<(VersionRef, Category, usize)>,
+}

@@ -43,8 +43,8 @@ struct Leased {
     /// Set when the test's Twinlog at the site has an intake.
     intakes: HashMap<Site, String>,
     rules: HashMap<Site, Rule>,
-    /// Notices that an intake took.
-    taken: u64,
+    /// Notices that the site's intake took.
+    taken: HashMap<Site, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -129,10 +129,10 @@ impl Lease {
         });
     }
 
-    /// How many notices the intakes have taken.
+    /// How many notices of a site its intake has taken.
     #[must_use]
-    pub fn taken(&self) -> u64 {
-        self.book.leased().get(&self.bucket).map_or(0, |leased| leased.taken)
+    pub fn taken(&self, site: Site) -> u64 {
+        self.book.leased().get(&self.bucket).and_then(|leased| leased.taken.get(&site)).copied().unwrap_or(0)
     }
 }
 
@@ -175,7 +175,7 @@ async fn deliver(
     };
     let Some(intake) = intake else { return StatusCode::SERVICE_UNAVAILABLE };
     let query = query.map_or(String::new(), |query| format!("?{query}"));
-    let onward = Onward { serve, bucket, url: format!("{intake}/{kind}/{site}{query}"), headers, body };
+    let onward = Onward { serve, bucket, site, url: format!("{intake}/{kind}/{site}{query}"), headers, body };
     match rule {
         Rule::Lose => StatusCode::OK,
         Rule::Refuse => StatusCode::SERVICE_UNAVAILABLE,
@@ -198,6 +198,7 @@ async fn deliver(
 struct Onward {
     serve: Serve,
     bucket: String,
+    site: Site,
     url: String,
     headers: HeaderMap,
     body: Bytes,
@@ -215,7 +216,7 @@ impl Onward {
         if answer.status().is_success()
             && let Some(leased) = self.serve.book.leased().get_mut(&self.bucket)
         {
-            leased.taken += 1;
+            *leased.taken.entry(self.site).or_default() += 1;
         }
         answer.status()
     }
@@ -280,7 +281,7 @@ mod tests {
         assert_eq!(knock(&door, Site::West).await, 503, "the other site has no intake");
         lease.rule(Site::East, Rule::Repeat);
         assert_eq!(knock(&door, Site::East).await, 202);
-        assert_eq!((count.load(Ordering::SeqCst), lease.taken()), (3, 3));
+        assert_eq!((count.load(Ordering::SeqCst), lease.taken(Site::East)), (3, 3));
         lease.rule(Site::East, Rule::Refuse);
         assert_eq!(knock(&door, Site::East).await, 503);
         lease.rule(Site::East, Rule::Lose);

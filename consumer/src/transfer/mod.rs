@@ -6,6 +6,7 @@ mod single;
 
 pub use budget::Budget;
 
+use md5::{Digest, Md5};
 use twinlog_schemas::{ChangeEvent, Encryption, ObjectState};
 use twinlog_site::{Precondition, Replica, Site, SiteError, SiteErrorKind, Written};
 
@@ -49,6 +50,23 @@ impl Transfer<'_> {
     /// Moves the body and writes the version. Part by part no precondition is looked at: the caller has read the target.
     pub async fn run(&self, precondition: &Precondition) -> Result<Written, Trouble> {
         if self.object.parts.is_empty() { self.single(precondition).await } else { self.multipart().await }
+    }
+
+    /// The body that travelled along, if it is still the one that the ETag is the digest of: capture may have read it
+    /// over a wire that damaged it. If not, the source is asked.
+    fn inline(&self) -> Option<&[u8]> {
+        let inline = self.object.body.as_deref()?;
+        let made = if self.object.parts.is_empty() {
+            hex::encode(Md5::digest(inline))
+        } else {
+            multipart::etag(&self.object.parts, inline)
+        };
+        let checkable = self.object.encryption == Encryption::None && made.len() == self.object.etag.len();
+        let intact = !checkable || made == self.object.etag;
+        if !intact {
+            tracing::warn!(version = %self.replica.version, "the event's body is not its ETag's: asking the source");
+        }
+        intact.then_some(inline)
     }
 
     /// Bytes that are not what they should be, found before they could do harm.

@@ -75,7 +75,7 @@ impl Transfer<'_> {
 
     async fn body(&self, range: Range<u64>) -> Result<Body, Trouble> {
         let length = range.end - range.start;
-        if let Some(inline) = &self.object.body {
+        if let Some(inline) = self.inline() {
             let slice = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
             let bytes = slice.and_then(|(start, end)| inline.get(start..end)).unwrap_or_default();
             return Ok(Body::Bytes(Bytes::copy_from_slice(bytes)));
@@ -109,6 +109,16 @@ impl Transfer<'_> {
         Err(self
             .broken("UploadPart", format!("the parts' digests make {etag}, the source's ETag is {}", self.object.etag)))
     }
+}
+
+/// The ETag that a body makes in these parts.
+pub(super) fn etag(parts: &[Part], body: &[u8]) -> String {
+    let mut digests = Md5::new();
+    for (_, range) in layout(parts) {
+        let slice = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        digests.update(Md5::digest(slice.and_then(|(start, end)| body.get(start..end)).unwrap_or_default()));
+    }
+    format!("{}-{}", hex::encode(digests.finalize()), parts.len())
 }
 
 /// Each part with its byte range in the whole body.

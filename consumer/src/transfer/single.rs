@@ -1,7 +1,6 @@
 //! An object written by one PUT.
 
 use bytes::Bytes;
-use md5::{Digest, Md5};
 use twinlog_schemas::Encryption;
 use twinlog_site::{Body, Precondition, Written};
 
@@ -11,21 +10,11 @@ impl Transfer<'_> {
     /// Writes the inline body, or streams it from the source. Where the ETag is the digest of the bytes it goes along as
     /// Content-MD5, so that the store refuses a body that changed on the way.
     pub(super) async fn single(&self, precondition: &Precondition) -> Result<Written, Trouble> {
-        let body = match &self.object.body {
-            Some(inline) => self.inline(inline)?,
+        let body = match self.inline() {
+            Some(inline) => Body::Bytes(Bytes::copy_from_slice(inline)),
             None => self.streamed().await?,
         };
         self.target.put_object(&self.replica, body, precondition).await.map_err(Trouble::target)
-    }
-
-    /// The body that travelled along, if it is still the one that the ETag is the digest of.
-    fn inline(&self, inline: &[u8]) -> Result<Body, Trouble> {
-        let wanted = digest(&self.object.etag).filter(|_| self.object.encryption == Encryption::None);
-        if wanted.is_some_and(|wanted| wanted != <[u8; 16]>::from(Md5::digest(inline))) {
-            let message = format!("the event's {} bytes are not those of ETag {}", inline.len(), self.object.etag);
-            return Err(self.broken("PutObject", message));
-        }
-        Ok(Body::Bytes(Bytes::copy_from_slice(inline)))
     }
 
     async fn streamed(&self) -> Result<Body, Trouble> {

@@ -6,10 +6,11 @@ use tokio::time::{Instant, sleep};
 use twinlog_log::{Log, TopicPartition};
 
 use super::courier::Courier;
+use super::story;
 use super::world::{EXPIRY, LANES, World};
 
 /// Simulated time after which a run that still moves is a failure.
-const LONGEST: Duration = Duration::from_secs(6 * 3_600);
+const LONGEST: Duration = Duration::from_secs(900);
 
 /// Returns once every notice is delivered and every record is done, for longer than a late request can still act.
 pub(super) async fn drained(world: &World, couriers: &[Courier]) -> Result<(), String> {
@@ -27,7 +28,8 @@ pub(super) async fn drained(world: &World, couriers: &[Courier]) -> Result<(), S
             (true, Some(_)) => {}
         }
         if Instant::now() > deadline {
-            return Err(format!("not drained after {LONGEST:?}: {}", behind.join(", ")));
+            let last = story::last(world);
+            return Err(format!("not drained after {LONGEST:?}: {}\n{last}", behind.join(", ")));
         }
         sleep(Duration::from_secs(1)).await;
     }

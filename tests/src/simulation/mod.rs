@@ -20,6 +20,7 @@ mod shown;
 mod story;
 mod trace;
 mod verdict;
+mod wire;
 mod world;
 
 pub use failure::Failure;

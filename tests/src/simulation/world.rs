@@ -13,6 +13,7 @@ use twinlog_site::memory::{BucketSetup, MemorySite, MemorySiteOptions, Quirks};
 use super::Profile;
 use super::clock::SiteClock;
 use super::dice::Dice;
+use super::wire::Wire;
 
 /// The lanes of every site, and the partitions of every topic.
 pub(super) const LANES: i32 = 2;
@@ -25,6 +26,7 @@ pub(super) const EXPIRY: Duration = Duration::from_secs(10);
 pub(super) struct World {
     pub profile: Profile,
     pub log: MemoryLog,
+    wire: Arc<Wire>,
     pub topics: Topics,
     pub codec: Arc<Codec>,
     pub bucket: BucketName,
@@ -53,8 +55,10 @@ impl World {
             places.push(place(name, quirks.clone(), &profile, dice));
         }
         let keys: Result<_, _> = profile.keys.iter().copied().map(ObjectKey::new).collect();
+        let log = MemoryLog::new();
         let world = Self {
-            log: MemoryLog::new(),
+            wire: Arc::new(Wire::new(log.clone(), Dice::new(dice.seed(), "wire"))),
+            log,
             codec: Arc::new(Codec::new().map_err(|error| words(&error))?),
             keys: keys.map_err(|error| words(&error))?,
             topics,
@@ -96,8 +100,9 @@ impl World {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The log as processes reach it.
     pub(super) fn home(&self) -> Arc<dyn Log> {
-        Arc::new(self.log.clone())
+        Arc::<Wire>::clone(&self.wire)
     }
 }
 
@@ -106,7 +111,7 @@ fn place(name: SiteName, quirks: Quirks, profile: &Profile, dice: &mut Dice) -> 
     let clock: Arc<dyn Clock> = Arc::new(SiteClock::new(skew_ns));
     let now = Arc::clone(&clock);
     let options = MemorySiteOptions::new(name.clone(), quirks, Arc::new(move || now.now_ns()), dice.seed());
-    let options = MemorySiteOptions { min_part_bytes: 8, write_expiry: EXPIRY, ..options };
+    let options = MemorySiteOptions { min_part_bytes: 4, write_expiry: EXPIRY, ..options };
     Place { name, store: MemorySite::new(options), clock }
 }
 

@@ -3,10 +3,13 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
+
+use aws_sdk_s3::primitives::ByteStream;
+use tokio::task::JoinHandle;
 
 use twinlog_tests::{
     compare::Bucket,
@@ -31,36 +34,59 @@ scenarios!(
 
 const LATER: Duration = Duration::from_secs(150);
 
-/// Clients at both sites that write until told to stop; a refused write is tried again, as applications do.
+/// A client at each site that writes until told to stop.
 struct Load {
     stop: Arc<AtomicBool>,
-    written: Arc<std::sync::atomic::AtomicU64>,
-    clients: Vec<tokio::task::JoinHandle<Result<(), Refused>>>,
+    resting: [Arc<AtomicBool>; 2],
+    /// Whether the site's client is in the middle of an operation.
+    busy: [Arc<AtomicBool>; 2],
+    written: Arc<AtomicU64>,
+    clients: Vec<JoinHandle<Result<(), Refused>>>,
 }
 
 impl Load {
-    fn begin(stage: &Stage, tolerant: bool) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let written = Arc::default();
-        let client = |site: Site| {
+    fn begin(stage: &Stage) -> Self {
+        let (stop, written) = (Arc::default(), Arc::default());
+        let mut load = Self { stop, resting: Default::default(), busy: Default::default(), written, clients: Vec::new() };
+        for site in Site::BOTH {
             let Bucket { client, name, .. } = stage.at(site);
-            let mut writer =
-                Writer::new(client, name, Writer::keys("k", 16), Mix::versions(), 21 + site.index() as u64);
-            let (stop, written) = (Arc::clone(&stop), Arc::clone(&written));
-            tokio::spawn(async move {
-                while !stop.load(Ordering::SeqCst) {
-                    match writer.step().await {
-                        Ok(_) => drop(std::sync::atomic::AtomicU64::fetch_add(&written, 1, Ordering::SeqCst)),
-                        // The store is away: wait for it as a client would.
-                        Err(_) if tolerant => tokio::time::sleep(Duration::from_millis(50)).await,
-                        Err(refused) => return Err(refused),
-                    }
+            let seed = 21 + site.index() as u64;
+            load.client(site, Writer::new(client, name, Writer::keys("k", 16), Mix::versions(), seed));
+        }
+        load
+    }
+
+    fn client(&mut self, site: Site, mut writer: Writer) {
+        let (stop, written) = (Arc::clone(&self.stop), Arc::clone(&self.written));
+        let (resting, busy) = (Arc::clone(&self.resting[site.index()]), Arc::clone(&self.busy[site.index()]));
+        self.clients.push(tokio::spawn(async move {
+            while !stop.load(Ordering::SeqCst) {
+                busy.store(true, Ordering::SeqCst);
+                if resting.load(Ordering::SeqCst) {
+                    busy.store(false, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
                 }
-                Ok(())
-            })
-        };
-        let clients = Site::BOTH.map(client).into_iter().collect();
-        Self { stop, written, clients }
+                writer.step().await?;
+                written.fetch_add(1, Ordering::SeqCst);
+            }
+            Ok(())
+        }));
+    }
+
+    /// The site's client does nothing from now on; returns when it has finished what it was in the middle of.
+    async fn rest(&self, site: Site) -> Outcome {
+        self.resting[site.index()].store(true, Ordering::SeqCst);
+        until("the client went on", Duration::from_secs(30), async || {
+            let busy = self.busy[site.index()].load(Ordering::SeqCst);
+            Ok(if busy { Err("in the middle of an operation".to_owned()) } else { Ok(()) })
+        })
+        .await?;
+        Ok(())
+    }
+
+    fn go_on(&self, site: Site) {
+        self.resting[site.index()].store(false, Ordering::SeqCst);
     }
 
     /// Waits until so many more operations succeeded.
@@ -93,7 +119,7 @@ async fn nothing_is_dead(stage: &Stage) -> Outcome {
 /// Scenario: Twinlog at one site, then at the other, is stopped in good order while clients go on writing, and started
 /// again. Guarantees: it ends with success, and everything written meanwhile crosses.
 async fn twinlog_stopped_while_writes_go_on(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage, false);
+    let load = Load::begin(stage);
     for site in Site::BOTH {
         load.more(10).await?;
         stage.deployment.stop(site).await?;
@@ -108,7 +134,7 @@ async fn twinlog_stopped_while_writes_go_on(stage: &mut Stage) -> Outcome {
 /// Scenario: kill -9 of Twinlog at one site, then at the other, under load, and a start by hand.
 /// Guarantees: nothing is lost, nothing is there twice, no marker is left over.
 async fn twinlog_killed_under_load(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage, false);
+    let load = Load::begin(stage);
     for site in Site::BOTH {
         load.more(30).await?;
         stage.deployment.kill(site)?;
@@ -120,25 +146,54 @@ async fn twinlog_killed_under_load(stage: &mut Stage) -> Outcome {
     nothing_is_dead(stage).await
 }
 
-/// Scenario: a store is killed and started again under load. Guarantees: changes wait for it and then cross; none
-/// becomes a dead letter.
+/// Scenario: a store is stopped and started again while clients of the other write on. Guarantees: changes wait for it
+/// and then cross; none becomes a dead letter.
+///
+/// Its own clients rest meanwhile: what they write while it dies, or before it has loaded its notification rules, no
+/// notice may tell of, and only a sweep finds.
 async fn a_store_restarted_under_load(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage, true);
+    let load = Load::begin(stage);
     load.more(20).await?;
+    load.rest(Site::West).await?;
     let mut west = stage.store(Site::West).await;
-    west.process()?.kill()?;
+    west.stop().await?;
     load.more(20).await?;
     west.start_again().await?;
+    drop(west);
+    tells_again(stage).await?;
+    load.go_on(Site::West);
     load.more(20).await?;
     load.end().await?;
     stage.deployment.equal(&stage.bucket, u64::MAX, LATER).await?;
     nothing_is_dead(stage).await
 }
 
+/// Waits until the restarted store at west tells of changes again: objects are written until a notice of one comes, and
+/// removed if none does.
+async fn tells_again(stage: &Stage) -> Outcome {
+    let west = stage.at(Site::West);
+    until("the store told nothing", Duration::from_secs(60), async || {
+        let taken = stage.lease.taken(Site::West);
+        let put = west.client.put_object().bucket(&west.name).key("probe").body(ByteStream::from_static(b"probe"));
+        let Ok(put) = put.send().await else { return Ok(Err("it refuses writes".to_owned())) };
+        let told = until("no notice", Duration::from_secs(8), async || {
+            Ok(if stage.lease.taken(Site::West) > taken { Ok(()) } else { Err(String::new()) })
+        });
+        if told.await.is_ok() {
+            return Ok(Ok(()));
+        }
+        let remove = west.client.delete_object().bucket(&west.name).key("probe").set_version_id(put.version_id);
+        remove.send().await.map_err(Refused::doing("removing a probe"))?;
+        Ok(Err("no notice of a write came".to_owned()))
+    })
+    .await?;
+    Ok(())
+}
+
 /// Scenario: the broker is stopped and started again under load. Guarantees: notices wait at the stores, and everything
 /// crosses afterwards.
 async fn kafka_restarted_under_load(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage, true);
+    let load = Load::begin(stage);
     load.more(20).await?;
     let mut kafka = stage.kafka().await;
     kafka.stop().await?;

@@ -1,6 +1,6 @@
 //! How a scenario runs on every store.
 
-use std::future::Future;
+use std::{future::Future, time::Instant};
 
 use twinlog_tests::{
     lab::{Stage, StageOptions},
@@ -68,8 +68,16 @@ where
         Ok(stage) => stage,
         Err(error) => panic!("the stage was not set: {error}"),
     };
+    let began = Instant::now();
     let outcome = Box::pin(scenario(&mut stage)).await;
+    println!("{} took {:.1} s", stage.bucket, began.elapsed().as_secs_f64());
     if let Err(failure) = outcome {
-        panic!("{failure}\n{}", stage.logs());
+        panic!("{}\n{}", whole(&*failure), stage.logs());
     }
+}
+
+/// An error and all that caused it: the S3 client's own words are "service error".
+fn whole(failure: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(failure), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

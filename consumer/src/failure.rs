@@ -25,7 +25,8 @@ pub enum Verdict {
     HoldBucket(&'static str),
     /// This record cannot be applied: a dead letter with this reason.
     Dead(&'static str),
-    /// Likewise, but only if the target had been read: a refusal without a look may be of something already there.
+    /// Likewise, but only if it is refused again after a look at the target: what refuses may have come in between, or
+    /// be the version itself, already there.
     DeadOnceRead(&'static str),
 }
 

@@ -43,8 +43,8 @@ struct Leased {
     /// Set when the test's Twinlog at the site has an intake.
     intakes: HashMap<Site, String>,
     rules: HashMap<Site, Rule>,
-    /// Notices that the site's intake took.
-    taken: HashMap<Site, u64>,
+    /// What the notices were about that the sites' intakes took: sites, keys, and how often.
+    taken: HashMap<(Site, String), u64>,
 }
 
 #[derive(Debug, Default)]
@@ -129,10 +129,12 @@ impl Lease {
         });
     }
 
-    /// How many notices of a site its intake has taken.
+    /// How many notices about a key at a site its intake has taken.
     #[must_use]
-    pub fn taken(&self, site: Site) -> u64 {
-        self.book.leased().get(&self.bucket).and_then(|leased| leased.taken.get(&site)).copied().unwrap_or(0)
+    pub fn taken(&self, site: Site, key: &str) -> u64 {
+        let leased = self.book.leased();
+        let taken = leased.get(&self.bucket).and_then(|leased| leased.taken.get(&(site, key.to_owned())));
+        taken.copied().unwrap_or(0)
     }
 }
 
@@ -168,14 +170,14 @@ async fn deliver(
 ) -> StatusCode {
     let Some(site) = Site::BOTH.into_iter().find(|known| known.name() == site) else { return StatusCode::NOT_FOUND };
     // A probe without a body asks whether anybody is here.
-    let Some(bucket) = bucket_of(&body) else { return StatusCode::OK };
+    let Some((bucket, key)) = bucket_and_key(&body) else { return StatusCode::OK };
     let (intake, rule) = match serve.book.leased().get(&bucket) {
         None => return StatusCode::OK,
         Some(leased) => (leased.intakes.get(&site).cloned(), leased.rules.get(&site).copied().unwrap_or_default()),
     };
     let Some(intake) = intake else { return StatusCode::SERVICE_UNAVAILABLE };
     let query = query.map_or(String::new(), |query| format!("?{query}"));
-    let onward = Onward { serve, bucket, site, url: format!("{intake}/{kind}/{site}{query}"), headers, body };
+    let onward = Onward { serve, bucket, key, site, url: format!("{intake}/{kind}/{site}{query}"), headers, body };
     match rule {
         Rule::Lose => StatusCode::OK,
         Rule::Refuse => StatusCode::SERVICE_UNAVAILABLE,
@@ -198,6 +200,7 @@ async fn deliver(
 struct Onward {
     serve: Serve,
     bucket: String,
+    key: String,
     site: Site,
     url: String,
     headers: HeaderMap,
@@ -216,21 +219,22 @@ impl Onward {
         if answer.status().is_success()
             && let Some(leased) = self.serve.book.leased().get_mut(&self.bucket)
         {
-            *leased.taken.entry(self.site).or_default() += 1;
+            *leased.taken.entry((self.site, self.key.clone())).or_default() += 1;
         }
         answer.status()
     }
 }
 
-/// The bucket that a notice or an audit record is about: `Key` begins with it in both.
-fn bucket_of(body: &[u8]) -> Option<String> {
+/// The bucket and the key that a notice is about; in an audit record the request's name stands for the key.
+fn bucket_and_key(body: &[u8]) -> Option<(String, String)> {
     #[derive(serde::Deserialize)]
     struct Envelope {
         #[serde(rename = "Key")]
         key: String,
     }
     let envelope: Envelope = serde_json::from_slice(body).ok()?;
-    envelope.key.split('/').next().map(str::to_owned)
+    let (bucket, key) = envelope.key.split_once('/').unwrap_or((&envelope.key, ""));
+    Some((bucket.to_owned(), key.to_owned()))
 }
 
 #[cfg(test)]
@@ -281,7 +285,7 @@ mod tests {
         assert_eq!(knock(&door, Site::West).await, 503, "the other site has no intake");
         lease.rule(Site::East, Rule::Repeat);
         assert_eq!(knock(&door, Site::East).await, 202);
-        assert_eq!((count.load(Ordering::SeqCst), lease.taken(Site::East)), (3, 3));
+        assert_eq!((count.load(Ordering::SeqCst), lease.taken(Site::East, "a/b")), (3, 3));
         lease.rule(Site::East, Rule::Refuse);
         assert_eq!(knock(&door, Site::East).await, 503);
         lease.rule(Site::East, Rule::Lose);

@@ -31,7 +31,7 @@ pub struct Lab {
     brokers: String,
     kafka: Mutex<Kafka>,
     stores: BTreeMap<StoreKind, OnceCell<Stores>>,
-    /// Read by tests that leave the servers alone, written by those that do not.
+    /// Read by tests that leave the broker alone, written by those that do not; always taken before a store's.
     peace: RwLock<()>,
 }
 
@@ -39,6 +39,8 @@ pub struct Lab {
 struct Stores {
     endpoints: [String; 2],
     stores: [Mutex<Store>; 2],
+    /// Read by tests that leave both stores alone, written by those that do not.
+    peace: RwLock<()>,
 }
 
 /// The lab of this process.
@@ -87,7 +89,11 @@ impl Lab {
             Ok::<_, LabError>(store)
         };
         let (east, west) = futures::try_join!(one(Site::East), one(Site::West))?;
-        Ok(Stores { endpoints: [east.endpoint(), west.endpoint()], stores: [Mutex::new(east), Mutex::new(west)] })
+        Ok(Stores {
+            endpoints: [east.endpoint(), west.endpoint()],
+            stores: [Mutex::new(east), Mutex::new(west)],
+            peace: RwLock::new(()),
+        })
     }
 }
 
@@ -107,20 +113,31 @@ fn fresh_folder() -> Result<PathBuf, LabError> {
     Ok(folder)
 }
 
+/// What a test has to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alone {
+    /// Nothing: it leaves the servers as they are.
+    Nothing,
+    /// The pair of stores.
+    Stores,
+    /// Kafka.
+    Kafka,
+}
+
 /// How a test wants its stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StageOptions {
     /// What its bucket has.
     pub lock: Lock,
-    /// Whether the test stops or restarts a server, and so has to have them to itself.
-    pub alone: bool,
+    /// Which server the test stops or restarts, and so has to have to itself.
+    pub alone: Alone,
     /// Whether Twinlog reaches the stores through proxies.
     pub proxies: bool,
 }
 
 impl Default for StageOptions {
     fn default() -> Self {
-        Self { lock: Lock::On, alone: false, proxies: false }
+        Self { lock: Lock::On, alone: Alone::Nothing, proxies: false }
     }
 }
 
@@ -128,6 +145,12 @@ impl Default for StageOptions {
 enum Peace {
     Shared(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
     Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
+}
+
+impl Peace {
+    async fn with(peace: &'static RwLock<()>, alone: bool) -> Self {
+        if alone { Self::Alone(peace.write().await) } else { Self::Shared(peace.read().await) }
+    }
 }
 
 /// One test's own.
@@ -143,7 +166,7 @@ pub struct Stage {
     kind: StoreKind,
     lab: &'static Lab,
     stores: &'static Stores,
-    _peace: Peace,
+    _peace: [Peace; 2],
 }
 
 impl Stage {
@@ -154,9 +177,9 @@ impl Stage {
     pub async fn prepare(kind: StoreKind, name: &str, options: StageOptions) -> Result<Self, LabError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let lab = lab().await?;
-        let peace =
-            if options.alone { Peace::Alone(lab.peace.write().await) } else { Peace::Shared(lab.peace.read().await) };
+        let kafka = Peace::with(&lab.peace, options.alone == Alone::Kafka).await;
         let stores = lab.stores(kind).await?;
+        let peace = [kafka, Peace::with(&stores.peace, options.alone == Alone::Stores).await];
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let short: String = name.replace('_', "-").chars().take(40).collect();
         let bucket = format!("{}-{number}-{}", kind.name(), short.trim_end_matches('-'));
@@ -220,12 +243,12 @@ impl Stage {
         self.deployment.bucket(site, &self.bucket)
     }
 
-    /// The store of a site: to stop it, a test must be alone.
+    /// The store of a site: to stop it, a test must have the stores to itself.
     pub async fn store(&self, site: Site) -> MutexGuard<'static, Store> {
         self.stores.stores[site.index()].lock().await
     }
 
-    /// The broker: to stop it, a test must be alone.
+    /// The broker: to stop it, a test must have it to itself.
     pub async fn kafka(&self) -> MutexGuard<'static, Kafka> {
         self.lab.kafka.lock().await
     }

@@ -6,7 +6,9 @@
 
 use twinlog_tests::simulation::{PROFILES, profile, run};
 
+/// Seeds of a profile with two sites; with three a run costs more.
 const SEEDS: u64 = 100;
+const SEEDS_OF_THREE: u64 = 30;
 
 fn from_environment<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
@@ -17,7 +19,10 @@ fn holds(name: &str) {
     let profile = profile(name).unwrap();
     let seeds = match from_environment("TWINLOG_SIMULATION_SEED") {
         Some(one) => one..one + 1,
-        None => 0..from_environment("TWINLOG_SIMULATION_SEEDS").unwrap_or(SEEDS),
+        None => {
+            let usual = if profile.sites == 2 { SEEDS } else { SEEDS_OF_THREE };
+            0..from_environment("TWINLOG_SIMULATION_SEEDS").unwrap_or(usual)
+        }
     };
     let count = seeds.end - seeds.start;
     let failures: Vec<_> = seeds.filter_map(|seed| run(&profile, seed).err()).collect();
@@ -34,6 +39,76 @@ fn versions() {
 #[test]
 fn tags() {
     holds("tags");
+}
+
+#[test]
+fn locks() {
+    holds("locks");
+}
+
+#[test]
+fn expiry() {
+    holds("expiry");
+}
+
+#[test]
+fn nulls() {
+    holds("nulls");
+}
+
+#[test]
+fn crashes() {
+    holds("crashes");
+}
+
+#[test]
+fn faults() {
+    holds("faults");
+}
+
+#[test]
+fn zombies() {
+    holds("zombies");
+}
+
+#[test]
+fn rebalances() {
+    holds("rebalances");
+}
+
+#[test]
+fn skew() {
+    holds("skew");
+}
+
+#[test]
+fn everything() {
+    holds("everything");
+}
+
+#[test]
+fn versions_with_three_sites() {
+    holds("versions-three");
+}
+
+#[test]
+fn tags_with_three_sites() {
+    holds("tags-three");
+}
+
+#[test]
+fn locks_with_three_sites() {
+    holds("locks-three");
+}
+
+#[test]
+fn nulls_with_three_sites() {
+    holds("nulls-three");
+}
+
+#[test]
+fn everything_with_three_sites() {
+    holds("everything-three");
 }
 
 /// Guarantee: a seed replays exactly, so its number is all that a report needs.

@@ -3,7 +3,7 @@
 use twinlog_log::Fetched;
 use twinlog_log::backoff::Delays;
 use twinlog_log::lane::Slot;
-use twinlog_schemas::{ChangeEvent, EventId, SiteName, VersionRef};
+use twinlog_schemas::{ChangeEvent, EventId, SiteName, StoreReading, VersionRef};
 use twinlog_site::{Reading, SiteErrorKind};
 
 use super::Apply;
@@ -54,11 +54,19 @@ enum Step {
 struct Progress {
     backoff: Delays,
     held: Option<Held>,
+    /// What this site answered to the last doubt.
+    answered: Option<StoreReading>,
+    /// A write's outcome was never known.
+    unsure: bool,
     /// The next step must read, because what a write did is not known.
     must_read: bool,
     broken: u32,
     replans: u32,
+    refusals: u32,
 }
+
+/// How often a version that refuses a write is read and planned again before that is a dead letter.
+const REFUSALS: u32 = 3;
 
 impl Apply {
     pub(super) fn stream<'a>(&'a self, job: &'a Job<'_>) -> Stream<'a> {
@@ -68,7 +76,16 @@ impl Apply {
     /// Settles a record; returns how it ended and by which rule.
     pub(super) async fn settle(&self, slot: &mut Slot, job: &Job<'_>) -> (Outcome, &'static str) {
         let backoff = self.parts.config.backoff.delays(self.parts.ids.seed());
-        let mut progress = Progress { backoff, held: None, must_read: false, broken: 0, replans: 0 };
+        let mut progress = Progress {
+            backoff,
+            held: None,
+            answered: None,
+            unsure: false,
+            must_read: false,
+            broken: 0,
+            replans: 0,
+            refusals: 0,
+        };
         loop {
             let target_encrypts = self.guarded(slot, job).await;
             let ended = match self.step(slot, job, &mut progress, target_encrypts).await {
@@ -107,6 +124,8 @@ impl Apply {
             index: &index,
             null: job.version.version_id.is_null(),
             here: self.parts.here.name(),
+            answered: progress.answered.as_ref(),
+            unsure: progress.unsure,
             now_ms: self.parts.clock.now_ms(),
         };
         match plan(question) {
@@ -116,13 +135,17 @@ impl Apply {
                 Ok(Step::Again)
             }
             Plan::Act(rule, actions) => {
-                self.act(slot, job, actions, target_encrypts).await?;
+                let acted = self.act(slot, job, actions, target_encrypts).await;
+                progress.unsure |= acted.as_ref().is_err_and(|trouble| trouble.error.outcome_unknown);
+                acted?;
                 Ok(Step::Done(Outcome::Applied, rule))
             }
             Plan::Doubt(rule) => {
                 tracing::info!(rule = rule.name(), bucket = %job.version.bucket, "asking this site about an unexplained value");
                 self.parts.observer.doubted(self.stream(job));
                 self.ask_here(slot, job).await;
+                let told = self.version(slot, &job.version).await;
+                progress.answered = told.answer(self.parts.here.name()).map(|told| told.answer.reading.clone());
                 progress.must_read = true;
                 Ok(Step::Again)
             }
@@ -173,7 +196,11 @@ impl Apply {
             }
             Verdict::Superseded => return Err(Outcome::Superseded),
             Verdict::HoldBucket(reason) => self.held(slot, job, reason, &error.to_string()).await,
-            Verdict::DeadOnceRead(_) if progress.held.is_none() => progress.must_read = true,
+            // What stands in the way may have come after the target was read, or it was not read at all.
+            Verdict::DeadOnceRead(_) if progress.refusals < REFUSALS => {
+                progress.refusals += 1;
+                progress.must_read = true;
+            }
             Verdict::Dead(reason) | Verdict::DeadOnceRead(reason) => return Ok(Some((reason, error.to_string()))),
         }
         Ok(None)

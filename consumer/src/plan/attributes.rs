@@ -21,20 +21,23 @@ pub(super) fn plan(q: Question<'_>, held: &ObjectReading) -> Plan {
     let want = decided(q);
     let mut actions = Vec::new();
     if q.index.tags().is_some() && want.tags != held.tags {
-        if !q.index.explains_tags(&held.tags, q.here) {
+        let answered = q.answered.is_some_and(|answer| answer.tags == held.tags);
+        if !answered && !q.index.explains_tags(&held.tags, q.here) {
             return Plan::Doubt(Rule::UnexplainedValue);
         }
         actions.push(Action::SetTags(want.tags));
     }
     let held_retention = in_force(held.retention, q.now_ms);
     if q.index.retention().is_some() && want.retention != held_retention {
-        if !q.index.explains_retention(held_retention, q.here, q.now_ms) {
+        let answered = q.answered.is_some_and(|answer| in_force(answer.retention, q.now_ms) == held_retention);
+        if !answered && !q.index.explains_retention(held_retention, q.here, q.now_ms) {
             return Plan::Doubt(Rule::UnexplainedValue);
         }
         actions.push(Action::SetRetention(want.retention));
     }
     if q.index.legal_hold().is_some() && want.legal_hold != held.legal_hold {
-        if !q.index.explains_legal_hold(held.legal_hold, q.here) {
+        let answered = q.answered.is_some_and(|answer| answer.legal_hold == held.legal_hold);
+        if !answered && !q.index.explains_legal_hold(held.legal_hold, q.here) {
             return Plan::Doubt(Rule::UnexplainedValue);
         }
         actions.push(Action::SetLegalHold(want.legal_hold));

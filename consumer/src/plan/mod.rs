@@ -12,7 +12,7 @@ pub use rule::Rule;
 
 use twinlog_index::VersionState;
 use twinlog_schemas::{
-    ChangeEvent, Encryption, NullRegister, ObjectState, Retention, SiteName, Tags, Told, VersionKind,
+    ChangeEvent, Encryption, NullRegister, ObjectState, Retention, SiteName, StoreReading, Tags, Told, VersionKind,
 };
 use twinlog_site::{ObjectReading, Precondition, Reading};
 
@@ -29,6 +29,11 @@ pub struct Question<'a> {
     pub null: bool,
     /// The target's site.
     pub here: &'a SiteName,
+    /// What the target's own site answered to a doubt of this record: a value that it names is in doubt no longer, even
+    /// if it was not worth a stamp.
+    pub answered: Option<&'a StoreReading>,
+    /// A write of this record may have acted, or may not: its outcome was never known.
+    pub unsure: bool,
     /// Now, milliseconds since the Unix epoch; an expired retention equals none.
     pub now_ms: i64,
 }
@@ -134,6 +139,10 @@ fn absent(q: Question<'_>) -> Plan {
     match q.event {
         Some(event) if event.creates() && event.kind == VersionKind::Object => create(q, event),
         Some(event) if event.creates() && event.kind == VersionKind::DeleteMarker => {
+            let was_here = q.unsure || q.index.written.contains_key(q.here);
+            if was_here && q.answered.is_none_or(|answer| answer.present) {
+                return Plan::Doubt(Rule::UnexplainedAbsence);
+            }
             Plan::Act(Rule::BirthCreates, vec![Action::PutMarker])
         }
         _ => Plan::Nothing(Rule::OnlyBirthsCreate),

@@ -34,7 +34,9 @@ pub(super) fn plan(q: Question<'_>) -> Plan {
         };
     }
     // What is there must be known before it is replaced: it may be a client's, whose notice is still under way.
-    let known = matches!(held, Reading::Absent) || q.index.null_registers().any(|r| fits(&r, held, listed_ms));
+    let answered = q.answered.is_some_and(|answer| answer.present);
+    let known =
+        matches!(held, Reading::Absent) || answered || q.index.null_registers().any(|r| fits(&r, held, listed_ms));
     if !known {
         return Plan::Doubt(Rule::UnexplainedNull);
     }

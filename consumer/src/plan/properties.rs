@@ -31,6 +31,8 @@ impl Case {
             target: held.map_or(Target::Unread, |held| Target::Read(held, None)),
             index: &self.index,
             null: false,
+            answered: None,
+            unsure: false,
             here: &here,
             now_ms: NOW_MS,
         })

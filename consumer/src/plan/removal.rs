@@ -24,7 +24,11 @@ fn against_locks(q: Question<'_>, held: &ObjectReading) -> Plan {
     let unexplained = (retention.is_some() && !q.index.explains_retention(retention, q.here, q.now_ms))
         || (held.legal_hold && !q.index.explains_legal_hold(true, q.here));
     if unexplained {
-        return Plan::Doubt(Rule::UnexplainedLock);
+        // A lock that its own site was asked about and does not explain otherwise is taken for a client's.
+        let answered = q.answered.is_some_and(|answer| {
+            in_force(answer.retention, q.now_ms) == retention && answer.legal_hold == held.legal_hold
+        });
+        return if answered { Plan::Refuse(Rule::LockRefusesRemoval) } else { Plan::Doubt(Rule::UnexplainedLock) };
     }
     let set_here = (retention.is_some() && clients(q.index.retention(), q.here))
         || (held.legal_hold && clients(q.index.legal_hold(), q.here));

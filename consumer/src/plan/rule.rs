@@ -35,6 +35,8 @@ pub enum Rule {
     NullRegisterWins,
     /// The target's null version is the greater one, or the same.
     NullRegisterLoses,
+    /// A marker that was put at the target before is not there, and nothing says that it was removed.
+    UnexplainedAbsence,
     /// What the target holds as its null version fits no register.
     UnexplainedNull,
     /// A fact tells of a null object that the target lacks: the other sites are asked for it.
@@ -43,7 +45,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, in the order of the table.
-    pub const ALL: [Rule; 18] = [
+    pub const ALL: [Rule; 19] = [
         Rule::UnknownSymbol,
         Rule::ReadFirst,
         Rule::BirthCreates,
@@ -60,6 +62,7 @@ impl Rule {
         Rule::IndexDecides,
         Rule::NullRegisterWins,
         Rule::NullRegisterLoses,
+        Rule::UnexplainedAbsence,
         Rule::UnexplainedNull,
         Rule::NullObjectAsked,
     ];
@@ -84,6 +87,7 @@ impl Rule {
             Rule::IndexDecides => "index-decides",
             Rule::NullRegisterWins => "null-register-wins",
             Rule::NullRegisterLoses => "null-register-loses",
+            Rule::UnexplainedAbsence => "unexplained-absence",
             Rule::UnexplainedNull => "unexplained-null",
             Rule::NullObjectAsked => "null-object-asked",
         }

@@ -12,6 +12,7 @@ use twinlog_schemas::{Answer, Basis, Category, FactBody, Removal, Told};
 use super::found::{Found, Stamps, removed_at};
 use super::outcome::{Circumstances, Outcome};
 use super::stamp::{CATEGORIES, Grounds, is_empty, is_explained, stamp};
+use super::time::Modified;
 use super::waiting::{Telling, Waiting};
 use crate::observe::Settled;
 
@@ -49,7 +50,7 @@ pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state:
     } else {
         match found {
             Found::Object(..) => object(here, telling, found, state),
-            Found::Marker(_) => marker(here, telling, found),
+            Found::Marker(modified) => marker(here, telling, found, restated(here, telling, *modified, state)),
             Found::Absent | Found::Unread => absent(here, telling, state),
         }
     };
@@ -134,9 +135,18 @@ fn unnamed(
     (telling.born.is_some() && !is_empty(category, object, here.now_ns)).then_some(Basis::Birth)
 }
 
-fn marker(here: &Circumstances, telling: &Telling<'_>, found: &Found) -> Outcome {
+/// Whether the notice only repeats a marker that a replica write put here: some stores say "created" once more when a
+/// client deletes what is deleted already. That is no birth: told as one, it would bring back a marker that its origin
+/// has removed meanwhile.
+fn restated(here: &Circumstances, telling: &Telling<'_>, modified: Modified, state: &VersionState) -> bool {
+    let replica = state.written.contains_key(&here.site);
+    let same = |ns: i64| ns.div_euclid(1_000_000) == modified.ns.div_euclid(1_000_000);
+    replica && telling.marker.is_some_and(|one| one.notice.sequencer_ns.is_some_and(same))
+}
+
+fn marker(here: &Circumstances, telling: &Telling<'_>, found: &Found, restated: bool) -> Outcome {
     let mut outcome = Outcome::default();
-    if let Some(born) = telling.born.or(telling.marker) {
+    if let Some(born) = telling.born.or(telling.marker.filter(|_| !restated)) {
         outcome.events.push(here.event(born, Told::Born, found, Stamps::default()));
     } else if let Some((cause, asked)) = telling.sweep_or_replay() {
         let mut event = here.event(cause, Told::Examined, found, Stamps::default());

@@ -76,8 +76,14 @@ pub async fn run(bench: &Bench, tell: impl Fn(&str)) -> Result<Report, LabError>
     let nobody = burst::write(&buckets.plain, bench.burst, bench.clients).await?;
     report.burst("without replication", nobody, None);
     for (name, between) in [("Twinlog", &buckets.ours), ("own", &buckets.own)] {
+        let before = cpu(&mut pair)?;
         let (written, arrived) = burst::measure(between, bench.burst, bench.clients).await?;
         report.burst(name, written, Some(arrived));
+        let after = cpu(&mut pair)?;
+        report.cpu(
+            name,
+            after.into_iter().zip(before).map(|((who, after), (_, before))| (who, after - before)).collect(),
+        );
     }
 
     if bench.large > 0 {
@@ -99,6 +105,19 @@ pub async fn run(bench: &Bench, tell: impl Fn(&str)) -> Result<Report, LabError>
     tell("requests per object");
     report.requests(requests::measure(&mut pair, &buckets.ours).await?);
     Ok(report)
+}
+
+/// Processor time so far of every server, in seconds.
+fn cpu(pair: &mut Pair) -> Result<Vec<(&'static str, f64)>, LabError> {
+    let [twinlog_east, twinlog_west] = pids(pair)?;
+    let pids = [
+        ("Kafka", pair.kafka.process()?.pid()),
+        ("store east", pair.store(Site::East).process()?.pid()),
+        ("store west", pair.store(Site::West).process()?.pid()),
+        ("Twinlog east", twinlog_east),
+        ("Twinlog west", twinlog_west),
+    ];
+    Ok(pids.map(|(who, pid)| (who, process::cpu_seconds(pid).unwrap_or(f64::NAN))).into())
 }
 
 fn pids(pair: &mut Pair) -> Result<[u32; 2], LabError> {

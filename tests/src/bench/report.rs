@@ -15,6 +15,7 @@ pub struct Report {
     idle_seconds: f64,
     lags: Vec<(String, Vec<Duration>)>,
     bursts: Vec<(String, f64, Option<f64>)>,
+    cpu: Vec<(String, Vec<(&'static str, f64)>)>,
     large: Option<(Duration, [Option<u64>; 2])>,
     idle: Option<[Option<f64>; 2]>,
     requests: Option<[f64; 2]>,
@@ -33,6 +34,7 @@ impl Report {
             idle_seconds: bench.idle.as_secs_f64(),
             lags: Vec::new(),
             bursts: Vec::new(),
+            cpu: Vec::new(),
             large: None,
             idle: None,
             requests: None,
@@ -46,6 +48,11 @@ impl Report {
 
     pub(super) fn burst(&mut self, name: &str, written: f64, arrived: Option<f64>) {
         self.bursts.push((name.to_owned(), written, arrived));
+    }
+
+    /// Seconds of processor time that each server used during a burst.
+    pub(super) fn cpu(&mut self, name: &str, used: Vec<(&'static str, f64)>) {
+        self.cpu.push((name.to_owned(), used));
     }
 
     pub(super) fn large(&mut self, took: Duration, peaks: [Option<u64>; 2]) {
@@ -96,6 +103,13 @@ impl fmt::Display for Report {
         let rate = |of: &str| self.bursts.iter().find(|(name, ..)| name == of).and_then(|(.., arrived)| *arrived);
         if let (Some(ours), Some(own)) = (rate("Twinlog"), rate("own")) {
             writeln!(to, "  Twinlog replicates {:.2} times as fast as the store itself", ours / own)?;
+        }
+        for (name, used) in &self.cpu {
+            write!(to, "  processor time per object, {name}, ms:")?;
+            for (who, seconds) in used {
+                write!(to, "  {who} {:.2}", seconds * 1e3 / self.objects as f64)?;
+            }
+            writeln!(to)?;
         }
         if let Some((took, peaks)) = &self.large {
             let size = self.large_bytes as f64 / MIB;

@@ -1,9 +1,6 @@
 //! What is shown, in which order.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     table::{Row, Table},
@@ -11,6 +8,7 @@ use super::{
 };
 use crate::{
     compare::{Comparison, Depth, compare},
+    deployment::{Progress, Scraper},
     lab_error::LabError,
     metrics::Metrics,
     pair::{Pair, PairOptions},
@@ -46,81 +44,80 @@ pub async fn run(show: Show) -> Result<Comparison, LabError> {
     let mut table = Table::new();
     let options =
         PairOptions { kind: show.kind, folder: show.folder.clone(), bucket: "demo".to_owned(), life: Life::Bound };
-    let pair = Pair::start(options, |what| println!("{what}")).await?;
+    let mut pair = Pair::start(options, |what| println!("{what}")).await?;
     let buckets = Site::BOTH.map(|site| pair.deployment.bucket(site, &pair.bucket));
-    let mut stage = On { traffic: Traffic::begin(buckets, show.seed), pair, looks: [Look::default(), Look::default()] };
+    let progress = pair.deployment.progress().clone();
+    let scraper = pair.deployment.scraper().clone();
+    let traffic = Traffic::begin(buckets, show.seed);
+    let mut watch = Watch { traffic, progress, scraper, looks: [Look::default(), Look::default()] };
     table.say("both sites are written to: small and large objects, tags, retention, overwrites, deletes, multipart");
-    stage.watch(&mut table, show.together).await;
+    watch.during(&mut table, tokio::time::sleep(show.together)).await;
 
     table.say("site west is stopped, its store and the Twinlog beside it; writes go on at east");
-    stage.traffic.rest(Site::West, true);
-    stage.pair.stop_site(Site::West).await?;
-    stage.watch(&mut table, show.away).await;
+    watch.traffic.rest(Site::West, true);
+    watch.during(&mut table, pair.stop_site(Site::West)).await?;
+    watch.during(&mut table, tokio::time::sleep(show.away)).await;
 
     table.say("site west is started again; what waited in the log drains by itself");
-    stage.pair.start_site(Site::West).await?;
-    stage.traffic.rest(Site::West, false);
-    stage.watch(&mut table, show.together).await;
+    watch.during(&mut table, pair.start_site(Site::West)).await?;
+    watch.traffic.rest(Site::West, false);
+    watch.during(&mut table, tokio::time::sleep(show.together)).await;
 
-    stage.traffic.end().await;
+    watch.traffic.end().await;
     table.say("writing has stopped; waiting until the log is done");
-    stage.drained(&mut table).await?;
-    for (operation, many) in stage.traffic.done() {
+    watch.during(&mut table, pair.deployment.drained(DRAIN)).await?;
+    watch.draw(&mut table).await;
+    for (operation, many) in watch.traffic.done() {
         print!("{operation:?} {many}  ");
     }
-    let refused: u64 = Site::BOTH.map(|site| stage.traffic.refused(site)).iter().sum();
+    let refused: u64 = Site::BOTH.map(|site| watch.traffic.refused(site)).iter().sum();
     println!("refused {refused}");
+    println!("(a change that changed nothing, or that a later one overtook, needs no replica write of its own)");
 
     table.say("comparing the two buckets, version by version, every byte");
-    stage.verdict().await
+    verdict(&pair).await
 }
 
-struct On {
+/// Compares until equal: a late notice may still be on its way. Where they do not become so, that is the verdict.
+async fn verdict(pair: &Pair) -> Result<Comparison, LabError> {
+    match pair.deployment.equal(&pair.bucket, u64::MAX, DRAIN).await {
+        Err(LabError::NotInTime { .. }) => {
+            let [east, west] = Site::BOTH.map(|site| pair.deployment.bucket(site, &pair.bucket));
+            Ok(compare(&east, &west, Depth::ALL).await?)
+        }
+        compared => compared,
+    }
+}
+
+/// What the table is drawn from.
+struct Watch {
     traffic: Traffic,
-    pair: Pair,
+    progress: Progress,
+    scraper: Scraper,
     looks: [Look; 2],
 }
 
-/// What the last look at the lag of a direction found.
-#[derive(Debug, Clone, Copy, Default)]
-struct Look {
-    sum: f64,
-    count: f64,
-    /// Of processes that were stopped since: a restarted one counts from zero.
-    before: f64,
-    done: f64,
-}
-
-impl On {
-    async fn watch(&mut self, table: &mut Table, how_long: Duration) {
-        let until = Instant::now() + how_long;
-        while Instant::now() < until {
-            self.draw(table).await;
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    async fn drained(&mut self, table: &mut Table) -> Result<(), LabError> {
-        let until = Instant::now() + DRAIN;
-        loop {
-            self.draw(table).await;
-            let backlog = self.pair.deployment.progress().backlog().await?;
-            if backlog.total() == 0 {
-                return Ok(());
+impl Watch {
+    /// Draws the table again and again while something else goes on.
+    async fn during<T>(&mut self, table: &mut Table, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let drawing = async {
+            loop {
+                self.draw(table).await;
+                tokio::time::sleep(LOOK).await;
             }
-            if Instant::now() > until {
-                let last = backlog.to_string();
-                return Err(LabError::NotInTime { what: "the log was not done".to_owned(), within: DRAIN, last });
-            }
-            tokio::time::sleep(LOOK).await;
+        };
+        tokio::select! {
+            done = &mut work => done,
+            never = drawing => never,
         }
     }
 
     async fn draw(&mut self, table: &mut Table) {
-        let backlog = self.pair.deployment.progress().backlog().await.ok();
+        let backlog = self.progress.backlog().await.ok();
         let mut rows = [Row::default(), Row::default()];
         for source in Site::BOTH {
-            let scraped = self.pair.deployment.metrics(source.other()).await.ok();
+            let scraped = self.scraper.metrics(source.other()).await.ok();
             let row = &mut rows[source.index()];
             row.written = self.traffic.changes(source);
             row.backlog = backlog.as_ref().map(|backlog| backlog.from(source));
@@ -128,26 +125,29 @@ impl On {
         }
         table.show(&rows[0], &rows[1]);
     }
+}
 
-    /// Compares once more where the first comparison differs: a late notice may still be on its way.
-    async fn verdict(&self) -> Result<Comparison, LabError> {
-        let [east, west] = Site::BOTH.map(|site| self.pair.deployment.bucket(site, &self.pair.bucket));
-        match self.pair.deployment.equal(&self.pair.bucket, u64::MAX, DRAIN).await {
-            Err(LabError::NotInTime { .. }) => Ok(compare(&east, &west, Depth::ALL).await?),
-            compared => compared,
-        }
-    }
+/// What the last look at a direction found, for what changed since.
+#[derive(Debug, Clone, Copy, Default)]
+struct Look {
+    /// The sum of the lags, and how many.
+    sum: f64,
+    count: f64,
+    /// Replica writes of this process.
+    done: f64,
+    /// Those of processes that were stopped since: a restarted one counts from zero.
+    before: f64,
 }
 
 impl Look {
-    /// How much is done and how late what was done since the last look was.
+    /// How much was written at the target, and how late what was written since the last look was.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a counter")]
     fn look(&mut self, source: Site, scraped: Option<&Metrics>) -> (Option<u64>, Option<f64>) {
         let Some(metrics) = scraped else { return (None, None) };
         let link = format!("{source}>{}", source.other());
         let of = |name: &str| metrics.sum(name, &[("link", &link)]);
         let (sum, count) = (of("twinlog_replication_lag_seconds_sum"), of("twinlog_replication_lag_seconds_count"));
-        let done = of("twinlog_events_done_total");
+        let done = of("twinlog_replica_writes_total");
         if done < self.done {
             self.before += self.done;
             (self.sum, self.count) = (0.0, 0.0);

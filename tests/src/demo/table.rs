@@ -10,7 +10,7 @@ use std::{
 pub(super) struct Row {
     /// Changes that clients made at the source.
     pub(super) written: u64,
-    /// Change events and facts that the target is done with; nothing where it does not answer.
+    /// Replica writes at the target; nothing where Twinlog beside it does not answer.
     pub(super) replicated: Option<u64>,
     /// The mean lag of what crossed since the last look, in seconds; nothing where nothing crossed.
     pub(super) lag: Option<f64>,

@@ -15,6 +15,7 @@ use std::{
 };
 
 pub use binary::twinlog;
+pub use pages::Scraper;
 pub use progress::{Backlog, Progress};
 
 use crate::{
@@ -77,7 +78,7 @@ pub struct Deployment {
     metrics: [Port; 2],
     processes: [Option<Process>; 2],
     progress: Progress,
-    http: reqwest::Client,
+    scraper: Scraper,
 }
 
 impl Deployment {
@@ -94,8 +95,8 @@ impl Deployment {
         let config = parts.folder.join("config.toml");
         write(&config, &config::text(&parts, &intakes, &metrics))?;
         let progress = Progress::new(&parts.brokers, &parts.prefix);
-        let http = pages::client()?;
-        Ok(Self { parts, config, intakes, metrics, processes: [None, None], progress, http })
+        let scraper = Scraper::new([0, 1].map(|at: usize| metrics[at].address()))?;
+        Ok(Self { parts, config, intakes, metrics, processes: [None, None], progress, scraper })
     }
 
     /// Writes the configuration anew, with other ways to the stores for Twinlog: counts for what is started from now on.
@@ -130,7 +131,13 @@ impl Deployment {
     /// The URL of the metrics of the process beside a site.
     #[must_use]
     pub fn metrics_url(&self, site: Site) -> String {
-        format!("http://{}/metrics", self.metrics[site.index()].address())
+        self.scraper.url(site)
+    }
+
+    /// Reads the metrics of both processes; a handle of its own, for whoever looks while this is changed.
+    #[must_use]
+    pub fn scraper(&self) -> &Scraper {
+        &self.scraper
     }
 
     /// How far Twinlog's topics are.
@@ -194,10 +201,9 @@ impl Deployment {
     /// # Errors
     /// Where it ends or takes too long, with the end of its log.
     pub async fn ready(&mut self, site: Site) -> Result<(), LabError> {
-        let url = format!("http://{}/readyz", self.metrics[site.index()].address());
-        let http = self.http.clone();
+        let scraper = self.scraper.clone();
         let process = self.process(site)?;
-        Ok(crate::server::ready::ready(process, READY, async || pages::ok(&http, &url).await).await?)
+        Ok(crate::server::ready::ready(process, READY, async || scraper.ready(site).await).await?)
     }
 
     /// The process beside a site.
@@ -255,7 +261,7 @@ impl Deployment {
     /// # Errors
     /// Where it does not answer, or not in Prometheus's format.
     pub async fn metrics(&self, site: Site) -> Result<Metrics, LabError> {
-        pages::metrics(&self.http, &self.metrics_url(site)).await
+        self.scraper.metrics(site).await
     }
 
     /// A client's view of a bucket at a site.

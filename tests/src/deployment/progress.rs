@@ -72,7 +72,7 @@ impl Progress {
         let this = self.clone();
         elsewhere("where topics end", move || {
             let client = this.client("look")?;
-            let ends = this.ends(&client)?;
+            let ends = this.ends(&client, |_| true)?;
             Ok(ends.into_iter().map(|(topic, ends)| (topic, ends.iter().map(|(_, next)| next).sum())).collect())
         })
         .await
@@ -95,7 +95,8 @@ impl Progress {
         let this = self.clone();
         elsewhere("what groups have committed", move || {
             let mut backlog = Backlog::default();
-            let ends = this.ends(&*this.client("look")?)?;
+            let read = |topic: &str| [".notices.", ".changes.", ".facts."].iter().any(|kind| topic.contains(kind));
+            let ends = this.ends(&*this.client("look")?, read)?;
             for site in Site::BOTH {
                 let (capture, apply) =
                     (format!("{}.{site}.capture", this.prefix), format!("{}.{site}.apply", this.prefix));
@@ -136,12 +137,16 @@ impl Progress {
         Ok(client)
     }
 
-    /// First and next offset of every partition of our topics.
-    fn ends(&self, client: &BaseConsumer) -> Result<BTreeMap<String, Vec<(i64, i64)>>, KafkaError> {
+    /// First and next offset of every partition of those of our topics that are wanted.
+    fn ends(
+        &self,
+        client: &BaseConsumer,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, Vec<(i64, i64)>>, KafkaError> {
         let metadata = client.fetch_metadata(None, PATIENCE)?;
         let ours = format!("{}.", self.prefix);
         let mut ends = BTreeMap::new();
-        for topic in metadata.topics().iter().filter(|topic| topic.name().starts_with(&ours)) {
+        for topic in metadata.topics().iter().filter(|topic| topic.name().starts_with(&ours) && wanted(topic.name())) {
             let partitions = 0..i32::try_from(topic.partitions().len()).unwrap_or(0);
             let marks = partitions.map(|partition| client.fetch_watermarks(topic.name(), partition, PATIENCE));
             ends.insert(topic.name().to_owned(), marks.collect::<Result<Vec<_>, _>>()?);

@@ -23,7 +23,8 @@ pub(super) async fn act(world: &Arc<World>, mut dice: Dice, over: &AtomicBool) -
     let begun = tokio::time::Instant::now();
     for number in 0..world.profile.count {
         let gap = if dice.chance(20) { Duration::from_millis(5) } else { world.profile.gap };
-        sleep(dice.up_to(gap)).await;
+        // Never twice in one millisecond: of a marker made by a multi-delete the store tells no more than that.
+        sleep(Duration::from_millis(1) + dice.up_to(gap)).await;
         let at = dice.below(world.places.len());
         let mut client = Client { world, at, number, dice: &mut dice, ledger: &mut ledger, said: Vec::new() };
         let operation = client.choose();

@@ -32,11 +32,14 @@ pub(super) fn last(world: &World) -> String {
     for place in &world.places {
         for (topic, _) in world.topics_of(place) {
             for partition in 0..LANES {
-                for record in world.log.records(&TopicPartition { topic: topic.clone(), partition }).iter().rev().take(3) {
+                for record in
+                    world.log.records(&TopicPartition { topic: topic.clone(), partition }).iter().rev().take(3)
+                {
                     let value = record.value.as_deref().unwrap_or_default();
                     let version = world.codec.decode_change(value).map(|event| event.version());
                     let version = version.or_else(|_| world.codec.decode_fact(value).map(|fact| fact.version()));
-                    let told = version.ok().and_then(|version| Some(format!("{version} {}", told(world, &version, record)?)));
+                    let told =
+                        version.ok().and_then(|version| Some(format!("{version} {}", told(world, &version, record)?)));
                     let told = told.unwrap_or_else(|| String::from_utf8_lossy(value).into_owned());
                     let _ = write!(last, "\n  {}@{} {told}", record.position.partition, record.position.offset);
                 }

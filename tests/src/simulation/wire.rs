@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use twinlog_log::{
-    Committed, Log, LogError, MemoryLog, Membership, Position, Reader, Record, TopicInfo, TopicName, TopicPartition,
+    Committed, Log, LogError, Membership, MemoryLog, Position, Reader, Record, TopicInfo, TopicName, TopicPartition,
     TopicSpec, Watermarks,
 };
 

@@ -11,7 +11,7 @@ use twinlog_tests::{lab::Stage, site::Site, until::until};
 
 use crate::scenario::{Outcome, scenarios};
 
-scenarios!(running: a_record_that_is_not_avro, a_wrong_token);
+scenarios!(running: a_record_that_is_not_avro, a_wrong_token, a_body_that_is_not_json);
 
 /// Scenario: somebody writes nonsense into every partition of a change topic, and then a client writes an object.
 /// Guarantees: the nonsense is kept as dead letters, byte for byte, and the lane goes on.
@@ -53,5 +53,23 @@ async fn a_wrong_token(stage: &mut Stage) -> Outcome {
     })
     .await?;
     assert_eq!(stage.deployment.progress().written_to("notices.east").await?, before);
+    Ok(())
+}
+
+/// Scenario: the store, or somebody with its token, sends what is no notice. Guarantees: 400 in words, and the body is
+/// kept byte for byte for a person to look at.
+async fn a_body_that_is_not_json(stage: &mut Stage) -> Outcome {
+    const NONSENSE: &[u8] = b"{\"EventName\": not JSON";
+    let url = format!("{}/notices/east", stage.deployment.intake(Site::East));
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let post = client.post(url).bearer_auth(&stage.deployment.parts().token).body(NONSENSE);
+    let answer = post.send().await?;
+    assert_eq!(answer.status().as_u16(), 400);
+    let advice = answer.text().await?;
+    assert!(advice.contains("JSON"), "{advice}");
+    let quarantine = stage.deployment.parts().folder.join("state/east/quarantine");
+    let kept =
+        std::fs::read_dir(&quarantine)?.map(|entry| std::fs::read(entry?.path())).collect::<Result<Vec<_>, _>>()?;
+    assert!(kept.iter().any(|body| body.windows(NONSENSE.len()).any(|window| window == NONSENSE)), "{kept:?}");
     Ok(())
 }

@@ -2,15 +2,15 @@
 
 use twinlog_tests::{
     bucket::{self, Lock},
-    lab::{Stage, StageOptions},
+    lab::{Alone, Stage, StageOptions},
     lab_error::LabError,
     site::Site,
 };
 
 use crate::scenario::{Outcome, scenarios};
 
-const UNVERSIONED: StageOptions = StageOptions { lock: Lock::Unversioned, alone: false, proxies: false };
-const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, alone: false, proxies: false };
+const UNVERSIONED: StageOptions = StageOptions { lock: Lock::Unversioned, alone: Alone::Nothing, proxies: false };
+const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, alone: Alone::Nothing, proxies: false };
 
 scenarios!(
     prepared:

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use twinlog_tests::{
+    bucket::Lock,
     compare::Bucket,
     door::Rule,
-    lab::{Stage, StageOptions},
+    lab::{Alone, Stage, StageOptions},
     server::StoreKind,
     site::Site,
     workload::{Mix, Writer},
@@ -13,7 +14,7 @@ use twinlog_tests::{
 
 use crate::scenario::{Outcome, scenarios};
 
-const PROXIED: StageOptions = StageOptions { alone: false, lock: twinlog_tests::bucket::Lock::On, proxies: true };
+const PROXIED: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
 
 scenarios!(running: notices_repeated, notices_late, the_sure_door_alone(PROXIED));
 
@@ -37,7 +38,7 @@ async fn notices_repeated(stage: &mut Stage) -> Outcome {
     for site in Site::BOTH {
         stage.lease.rule(site, Rule::Repeat);
     }
-    write(stage, 60).await?;
+    write(stage, 40).await?;
     stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
     Ok(())
 }
@@ -46,7 +47,7 @@ async fn notices_repeated(stage: &mut Stage) -> Outcome {
 /// news of an old state changes nothing.
 async fn notices_late(stage: &mut Stage) -> Outcome {
     stage.lease.rule(Site::East, Rule::Delay(Duration::from_secs(3)));
-    write(stage, 60).await?;
+    write(stage, 40).await?;
     stage.lease.rule(Site::East, Rule::Pass);
     stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
     Ok(())

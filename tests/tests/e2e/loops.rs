@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_s3::primitives::ByteStream;
+use futures::{StreamExt, TryStreamExt, stream};
 use twinlog_tests::{lab::Stage, site::Site, until::until};
 
 use crate::scenario::{Outcome, scenarios};
@@ -21,10 +22,11 @@ const MARKERS: u64 = 10;
 async fn one_write_is_one_replica_write(stage: &mut Stage) -> Outcome {
     for site in Site::BOTH {
         let bucket = stage.at(site);
-        for number in 0..OBJECTS {
+        let objects = (0..OBJECTS).map(|number| {
             let put = bucket.client.put_object().bucket(&bucket.name).key(format!("{site}/{number}"));
-            put.body(ByteStream::from_static(b"burst")).send().await?;
-        }
+            put.body(ByteStream::from_static(b"burst")).send()
+        });
+        stream::iter(objects).buffer_unordered(8).try_for_each(async |_| Ok(())).await?;
         for number in 0..MARKERS {
             bucket.client.delete_object().bucket(&bucket.name).key(format!("{site}/{number}")).send().await?;
         }

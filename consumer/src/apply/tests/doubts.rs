@@ -1,7 +1,12 @@
 //! The barrier: a value that nothing explains is not overwritten before its site has answered.
 
-use twinlog_schemas::{Answer, Basis, ExamineCause, Fact, FactBody, Removal, StoreReading, VersionRef};
+use std::time::Duration;
+
+use twinlog_schemas::{
+    Answer, Basis, ExamineCause, Fact, FactBody, Removal, Retention, RetentionMode, StoreReading, VersionRef,
+};
 use twinlog_site::Reading;
+use twinlog_site::fault::Fault;
 
 use super::lab::{Lab, tags};
 use crate::observe::Outcome;
@@ -103,4 +108,99 @@ async fn an_unexplained_lock_stops_a_removal() {
     tokio::join!(lab.apply_fact(&fact), answering);
     assert_eq!(lab.seen.last_fact(), Outcome::Dead);
     assert!(matches!(lab.at_target(&version).await, Reading::Object(_)));
+}
+
+/// Scenario: the value at the target is one of ours, written by a request of unknown outcome for which there is no
+/// receipt; its stamp has been replaced by a later one of the same site. The target's own site has said KNOWN before,
+/// so its answer brings no stamp of what it finds.
+/// Guarantee: the answer itself ends the doubt.
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_stamp_ends_the_doubt() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    lab.apply_fact(&lab.tags_fact("west", &version, "before", Basis::Known)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("mine")).unwrap();
+    let fact = lab.tags_fact("east", &version, "theirs", Basis::Known);
+    let answering = async {
+        let id = lab.doubted(1).await;
+        lab.say(&answer(&lab, &version, id)).await;
+    };
+    tokio::join!(lab.apply_fact(&fact), answering);
+    assert_eq!(lab.object(&version).await.tags, tags("theirs"));
+    assert_eq!(lab.doubts().len(), 1);
+}
+
+/// Guarantee: of a lock that stands in the way of a removal, an answer without a stamp makes a client's.
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_stamp_never_breaks_a_lock() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    lab.at_west.legal_hold(&lab.bucket, &lab.key, None, true).unwrap();
+    let removal = Removal { removed_at_ns: lab.east.now_ns(), cause: "test".into(), lifecycle: false };
+    let fact = lab.fact("east", &version, FactBody::Removed(removal));
+    let answering = async {
+        let doubt_id = lab.doubted(1).await;
+        let reading = StoreReading { present: true, tags: Default::default(), retention: None, legal_hold: true };
+        lab.say(&lab.fact("west", &version, FactBody::Answer(Answer { doubt_id, reading }))).await;
+    };
+    tokio::join!(lab.apply_fact(&fact), answering);
+    assert_eq!(lab.seen.told().letters, ["lock-refuses-removal"]);
+    assert!(matches!(lab.at_target(&version).await, Reading::Object(_)));
+}
+
+/// Scenario: a client puts COMPLIANCE on the version after the target was read and before the write arrives there.
+/// Guarantee: the refusal leads to reading again, so to a doubt, and not to a dead letter.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_comes_in_between_is_no_dead_letter() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    let until_ms = lab.east.now_ns() / 1_000_000 + 3_600_000;
+    let lock = |mode, until_ms| Some(Retention { mode, until_ms });
+    let theirs = lab.stamp("east", lock(RetentionMode::Governance, until_ms), Basis::Known);
+    let mine = lock(RetentionMode::Compliance, until_ms + 1_000);
+    lab.target.push("put_retention", Fault::RespondSlowly(Duration::from_secs(2)));
+    let fact = lab.fact("east", &version, FactBody::Retention { latest: theirs, compliance: None });
+    let answering = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        lab.at_west.retain(&lab.bucket, &lab.key, None, mine, false).unwrap();
+        let doubt_id = lab.doubted(1).await;
+        let latest = lab.stamp("west", mine, Basis::Unknown);
+        lab.say(&lab.fact("west", &version, FactBody::Retention { latest: latest.clone(), compliance: Some(latest) }))
+            .await;
+        let reading = StoreReading { present: true, tags: Default::default(), retention: mine, legal_hold: false };
+        lab.say(&lab.fact("west", &version, FactBody::Answer(Answer { doubt_id, reading }))).await;
+    };
+    tokio::join!(lab.apply_fact(&fact), answering);
+    assert!(lab.letters().is_empty());
+    assert_eq!(lab.object(&version).await.retention, mine);
+}
+
+/// Scenario: a client at the target has removed a marker that replication put there, and the marker's birth is told once
+/// more (a store repeats a marker's event when what is deleted is deleted again) before any notice of the removal.
+/// Guarantee: the target's own site is asked before it is put back; it stays removed if that is what comes to light.
+#[tokio::test(start_paused = true)]
+async fn a_marker_that_is_gone_is_asked_about() {
+    for removed in [true, false] {
+        let lab = Lab::new().await;
+        lab.put_body("hello");
+        let marker = lab.version(&lab.at_east.delete(&lab.bucket, &lab.key).unwrap().version_id.unwrap());
+        lab.born(&marker).await;
+        lab.at_west.delete_version(&marker, false).unwrap();
+        let answering = async {
+            let doubt_id = lab.doubted(1).await;
+            assert_eq!(lab.at_target(&marker).await, Reading::Absent);
+            if removed {
+                let removal = Removal { removed_at_ns: lab.west.now_ns(), cause: "test".into(), lifecycle: false };
+                lab.say(&lab.fact("west", &marker, FactBody::Removed(removal))).await;
+            }
+            let reading = StoreReading { present: false, tags: Default::default(), retention: None, legal_hold: false };
+            lab.say(&lab.fact("west", &marker, FactBody::Answer(Answer { doubt_id, reading }))).await;
+        };
+        tokio::join!(lab.born(&marker), answering);
+        assert_eq!(lab.at_target(&marker).await == Reading::Absent, removed);
+    }
 }

@@ -348,7 +348,9 @@ impl Lab {
 
     /// Waits until Apply has asked so many doubts; the last one's id.
     pub(super) async fn doubted(&self, count: usize) -> EventId {
+        let deadline = Instant::now() + Duration::from_secs(3_600);
         while self.doubts().len() < count {
+            assert!(Instant::now() < deadline, "no doubt was asked");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.doubts()[count - 1].id

@@ -1,7 +1,9 @@
 //! Versions with an id: what is told, what is found, what follows.
 
 use proptest::prelude::*;
-use twinlog_schemas::{Answer, Category, ExamineCause, Removal, Retention, RetentionMode, Told, VersionKind};
+use twinlog_schemas::{
+    Answer, Category, ExamineCause, Receipt, Removal, Retention, RetentionMode, Told, VersionKind, Wrote,
+};
 
 use super::super::decide::{Wish, decide, wish};
 use super::super::samples::{notice, object, waiting};
@@ -92,6 +94,36 @@ fn a_markers_name_lies_and_the_reading_decides() {
     assert_eq!((gone.events[0].told, gone.facts.len()), (Told::Removed, 1));
     let neither = outcome(&all, &found(object()), &VersionState::default());
     assert_eq!((neither.events.len(), neither.settled), (0, Some(Settled::Untold)));
+}
+
+/// Scenario: a client deletes once more what is deleted already, and the store says "created" of the marker that a
+/// replica write put here. Guarantee: that is no birth, or it would bring back a marker that its origin has removed.
+#[test]
+fn a_replicated_marker_told_again_is_no_birth() {
+    let (ms, marker) = (6_000_000, Found::Marker(Modified::exact(6_000_700)));
+    let told_at = |sequencer_ns| {
+        let mut one = told(Hint::Marker(Some(id())), 9_000_000);
+        one.notice.sequencer_ns = Some(sequencer_ns);
+        [one]
+    };
+    let mut replica = VersionState::default();
+    replica.merge_receipt(&Receipt {
+        event_id: here(id()).event_id,
+        site: site("east"),
+        source: site("west"),
+        bucket: here(id()).bucket,
+        key: here(id()).key,
+        version_id: id(),
+        written_at_ns: 7_000_000,
+        wrote: Wrote::DeleteMarker,
+        tags: None,
+        retention: None,
+        legal_hold: None,
+    });
+    let again = outcome(&told_at(ms + 700), &marker, &replica);
+    assert_eq!((again.events.len(), again.settled), (0, Some(Settled::Untold)));
+    let own = outcome(&told_at(ms + 700), &marker, &VersionState::default());
+    assert_eq!(own.events[0].told, Told::Born, "a marker of this site is born");
 }
 
 #[test]

@@ -6,6 +6,9 @@
 
 mod follow;
 mod progress;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

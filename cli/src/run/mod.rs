@@ -13,6 +13,7 @@ mod lanes;
 mod pid;
 mod producer;
 mod stop;
+mod subscribed;
 mod tasks;
 
 use std::sync::Arc;

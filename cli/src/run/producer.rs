@@ -15,6 +15,7 @@ use twinlog_schemas::{BucketName, SiteName};
 use super::beside::{Shared, bind};
 use super::index::ByTail;
 use super::lanes;
+use super::subscribed;
 use super::tasks::Tasks;
 use crate::config::Config;
 use crate::exit::Failure;
@@ -57,7 +58,9 @@ pub async fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Follows, F
     intake(shared, &producer, tasks).await?;
     let owned = watch::Sender::new(BTreeSet::new());
     if let Some(door) = door {
-        let listen = producer.listen(shared.enabled.own.clone(), owned.subscribe());
+        let site = Arc::clone(shared.deployment.site(at)?);
+        let subscribed = subscribed::follow(tasks, site, shared.enabled.own.clone(), shared.stop.work.clone());
+        let listen = producer.listen(subscribed, owned.subscribe());
         let stop = shared.stop.work.clone();
         tasks.add("listen", async move {
             listen.run(stop.clone()).await;

@@ -149,7 +149,9 @@ impl Apply {
         let here = self.parts.here.name();
         let topic = self.parts.topics.dead(here);
         let at = &record.position;
-        tracing::error!(partition = %at.partition, offset = at.offset, reason, "dead letter");
+        let (source, bucket) = of.map_or(("", ""), |(source, bucket)| (source.as_str(), bucket.as_str()));
+        tracing::error!(source, bucket, partition = %at.partition, offset = at.offset, reason, "dead letter");
+        tracing::debug!(partition = %at.partition, offset = at.offset, message, "what the dead letter is about");
         let death = Death {
             reason,
             message,

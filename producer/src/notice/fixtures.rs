@@ -213,3 +213,19 @@ proptest! {
         prop_assert!(split(&put[..cut.index(put.len())], None).is_err());
     }
 }
+
+#[test]
+fn a_multipart_key_that_ends_in_a_slash_is_read_as_rustfs_stores_it() {
+    let read = |dialect: &str| {
+        let text = fs::read_to_string(folder(dialect).join("multipart-complete.json")).unwrap();
+        let mut body: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let key = body["Key"].as_str().map(|key| format!("{key}/")).unwrap();
+        body["Key"] = key.into();
+        let object = &mut body["Records"][0]["s3"]["object"];
+        object["key"] = object["key"].as_str().map(|key| format!("{key}%2F")).unwrap().into();
+        parse(body.to_string().as_bytes(), Some(Door::Sure)).unwrap().remove(0).key
+    };
+    let plain = super::fixtures::read("rustfs", "multipart-complete.json").key;
+    assert_eq!(read("rustfs"), plain);
+    assert_eq!(read("minio").as_str(), format!("{}/", super::fixtures::read("minio", "multipart-complete.json").key));
+}

@@ -94,6 +94,7 @@ pub(super) fn read(
         None | Some("") => None,
         some => Some(VersionId::normal(some).map_err(name)?),
     };
+    let key = if loses_its_slash(&record, version_id.as_ref()) { key.trim_end_matches('/').to_owned() } else { key };
     let hint = hint(&record.event_name, version_id);
     let size = u64::try_from(object.size.unwrap_or_default()).ok().filter(|_| matches!(hint, Hint::Born(_)));
     Ok(Notice {
@@ -126,6 +127,14 @@ fn plain_key(record: &Record<'_>, decoded: Option<&str>, door: Option<Door>) -> 
         return Some(raw.to_owned());
     }
     key::decode(raw)
+}
+
+/// RustFS stores a multipart object of a key that ends in `/` under the key without it, with a version id, and its
+/// notice says the key as it was asked for. (Objects of such keys by a single PUT keep the slash, as null versions.)
+fn loses_its_slash(record: &Record<'_>, version_id: Option<&VersionId>) -> bool {
+    record.event_source == "rustfs:s3"
+        && group(&record.event_name) == ("ObjectCreated", "CompleteMultipartUpload")
+        && version_id.is_some_and(|id| !id.is_null())
 }
 
 fn time_ns(text: &str, place: Place) -> Result<i64, NoticeError> {

@@ -21,6 +21,7 @@ use crate::{
     pair::{Pair, PairOptions},
     server::{Life, StoreKind},
     site::Site,
+    until::until,
     workload::body,
 };
 
@@ -95,6 +96,7 @@ pub async fn run(bench: &Bench, tell: impl Fn(&str)) -> Result<Report, LabError>
     }
 
     tell("an idle pair");
+    settled(&pair).await?;
     let pids = pids(&mut pair)?;
     let before = pids.map(process::cpu_seconds);
     tokio::time::sleep(bench.idle).await;
@@ -105,6 +107,19 @@ pub async fn run(bench: &Bench, tell: impl Fn(&str)) -> Result<Report, LabError>
     tell("requests per object");
     report.requests(requests::measure(&mut pair, &buckets.ours).await?);
     Ok(report)
+}
+
+/// Waits until nothing is written to the log any more: the sure door's copies of a burst's notices come for a while.
+async fn settled(pair: &Pair) -> Result<(), LabError> {
+    let mut before = Default::default();
+    until("the log went on growing", Duration::from_secs(120), async || {
+        let now = pair.deployment.progress().written().await?;
+        let grew = std::mem::replace(&mut before, now.clone()) != now;
+        // The length of the silence is what is looked for.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Ok(if grew { Err(format!("{now:?}")) } else { Ok(()) })
+    })
+    .await
 }
 
 /// Processor time so far of every server, in seconds.

@@ -12,6 +12,7 @@ pub mod kafka;
 pub mod lane;
 pub mod ledger;
 pub mod memory;
+pub mod outgoing;
 pub mod partition;
 pub mod record;
 pub mod topic;

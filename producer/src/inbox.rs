@@ -10,7 +10,7 @@ use twinlog_log::{LogError, TopicName};
 use crate::buckets::Selection;
 use crate::notice::{Door, Hint, Piece};
 use crate::observe::{Dropped, Observer};
-use crate::partitions::{Outgoing, Partitions};
+use twinlog_log::outgoing::{Outgoing, Partitions};
 
 /// Appends notices to a site's notices topic.
 #[derive(Clone)]

@@ -12,7 +12,6 @@ pub mod intake;
 pub mod listen;
 pub mod notice;
 pub mod observe;
-mod partitions;
 mod producer;
 
 pub use buckets::{BucketSettings, Selection};

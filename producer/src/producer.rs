@@ -18,7 +18,7 @@ use crate::inbox::Inbox;
 use crate::intake::{IntakeConfig, IntakeParts, Quarantine, QuarantineConfig, router};
 use crate::listen::Listen;
 use crate::observe::Observer;
-use crate::partitions::Partitions;
+use twinlog_log::outgoing::Partitions;
 
 /// What a producer works with; all shared.
 #[derive(Clone)]

@@ -1,16 +1,16 @@
 //! What the consumer writes to the log: receipts, dead letters and notices. A write keeps trying for as long as it
 //! takes, because the record that caused it is done only when it stands.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use twinlog_index::{Merge, VersionState};
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::Ids;
 use twinlog_log::lane::Slot;
+use twinlog_log::outgoing::Partitions;
 use twinlog_log::partition::{partition_of, record_key};
-use twinlog_log::{Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName};
+use twinlog_log::{Fetched, Headers, Log, Record, TopicName};
 use twinlog_schemas::{
     BucketName, ChangeEvent, EventId, ExamineCause, Fact, ObjectKey, OwnNotice, Receipt, SiteName, VersionRef,
 };
@@ -22,19 +22,17 @@ use crate::observe::Stream;
 
 /// Appends to the target's own cluster.
 pub(super) struct Outbox {
-    home: Arc<dyn Log>,
-    /// Partition counts as last looked up; forgotten when an append fails.
-    partitions: Mutex<BTreeMap<TopicName, i32>>,
+    home: Partitions,
     backoff: Backoff,
     ids: Ids,
 }
 
 impl Outbox {
     pub(super) fn new(home: Arc<dyn Log>, backoff: Backoff, ids: Ids) -> Self {
-        Self { home, partitions: Mutex::default(), backoff, ids }
+        Self { home: Partitions::new(home), backoff, ids }
     }
 
-    /// Appends to the partition of a key, to the given cluster or the target's own.
+    /// Appends what `make` says for the topic's number of partitions, to the given cluster or the target's own.
     async fn append(
         &self,
         slot: &mut Slot,
@@ -42,45 +40,19 @@ impl Outbox {
         make: impl Fn(i32) -> Record,
         topic: &TopicName,
     ) {
-        let log = to.unwrap_or(&self.home);
+        let elsewhere = to.map(|log| Partitions::new(Arc::clone(log)));
+        let partitions = elsewhere.as_ref().unwrap_or(&self.home);
         let mut waits = self.backoff.delays(self.ids.seed());
         loop {
-            match self.try_append(log, &make, topic).await {
+            let appended = async { partitions.append(make(partitions.count(topic).await?)).await };
+            match appended.await {
                 Ok(()) => return,
                 Err(error) => {
-                    self.known().remove(topic);
                     tracing::warn!(%topic, %error, "append failed; trying again");
                     slot.idle(waits.wait()).await;
                 }
             }
         }
-    }
-
-    async fn try_append(
-        &self,
-        log: &Arc<dyn Log>,
-        make: &impl Fn(i32) -> Record,
-        topic: &TopicName,
-    ) -> Result<(), LogError> {
-        let known = self.known().get(topic).copied();
-        let partitions = match known {
-            Some(partitions) => partitions,
-            None => {
-                let info = log.topic(topic).await?.ok_or_else(|| LogError {
-                    operation: "append to",
-                    subject: topic.to_string(),
-                    kind: LogErrorKind::UnknownTopic,
-                    message: "the topic does not exist: create it with twinlog bucket enable".to_owned(),
-                })?;
-                self.known().insert(topic.clone(), info.partitions);
-                info.partitions
-            }
-        };
-        log.append(make(partitions)).await.map(|_| ())
-    }
-
-    fn known(&self) -> MutexGuard<'_, BTreeMap<TopicName, i32>> {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

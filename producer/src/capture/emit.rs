@@ -13,7 +13,7 @@ use twinlog_schemas::{ChangeEvent, Codec, Fact, FactBody, RecordKind, SchemaErro
 use super::Capture;
 use super::outcome::{Circumstances, Outcome};
 use super::stop::Stop;
-use crate::partitions::Outgoing;
+use twinlog_log::outgoing::Outgoing;
 
 /// Header of change events and facts: the site that says so.
 pub const SITE: &str = "twinlog-site";

@@ -31,10 +31,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use twinlog_schemas::{BucketName, ObjectKey, SchemaError, VersionId};
 
 use crate::Parts;
-use crate::partitions::Partitions;
 use copies::{CopyId, Lately};
 use dirty::Dirty;
 use emit::SchemaVersions;
+use twinlog_log::outgoing::Partitions;
 
 pub use dirty::DirtyBucket;
 pub use emit::{SCHEMA_VERSION, SITE};

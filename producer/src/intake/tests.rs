@@ -22,7 +22,7 @@ use crate::buckets::BucketSettings;
 use crate::inbox::Inbox;
 use crate::notice::Door;
 use crate::observe::{Dropped, Observer};
-use crate::partitions::Partitions;
+use twinlog_log::outgoing::Partitions;
 
 const PARTITIONS: i32 = 12;
 

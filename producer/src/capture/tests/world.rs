@@ -22,8 +22,8 @@ use super::*;
 use crate::buckets::BucketSettings;
 use crate::notice::{self, Door};
 use crate::observe::Unobserved;
-use crate::partitions::Outgoing;
 use crate::{AlwaysFresh, Capture, CaptureConfig, Parts, Producer};
+use twinlog_log::outgoing::Outgoing;
 
 pub(super) const PARTITIONS: i32 = 4;
 

@@ -4,36 +4,48 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use twinlog_log::partition::{partition_of, record_key};
-use twinlog_log::{Headers, Log, LogError, LogErrorKind, Record, TopicName};
 use twinlog_schemas::{BucketName, ObjectKey};
+
+use crate::contract::Log;
+use crate::error::{LogError, LogErrorKind};
+use crate::partition::{partition_of, record_key};
+use crate::record::{Headers, Record};
+use crate::topic::TopicName;
 
 /// The log with the partition counts of the topics written to. Counts are fixed when a topic is made; one that
 /// vanished is forgotten and looked up again.
-pub(crate) struct Partitions {
+pub struct Partitions {
     log: Arc<dyn Log>,
     counts: Mutex<BTreeMap<TopicName, i32>>,
 }
 
 /// What a record is about and carries, apart from where it stands.
-pub(crate) struct Outgoing<'a> {
+pub struct Outgoing<'a> {
+    /// The topic.
     pub topic: &'a TopicName,
+    /// The bucket.
     pub bucket: &'a BucketName,
+    /// The object key.
     pub key: &'a ObjectKey,
     /// The record key where it is not `bucket/key`: on compacted topics.
     pub record_key: Option<Bytes>,
+    /// The value.
     pub value: Bytes,
+    /// The headers.
     pub headers: Headers,
+    /// Milliseconds since the Unix epoch.
     pub timestamp_ms: i64,
 }
 
 impl Partitions {
-    pub(crate) fn new(log: Arc<dyn Log>) -> Self {
+    /// Of this log; nothing is looked up yet.
+    #[must_use]
+    pub fn new(log: Arc<dyn Log>) -> Self {
         Self { log, counts: Mutex::default() }
     }
 
     /// The topic's partition count; an error of kind `UnknownTopic` if there is no such topic.
-    pub(crate) async fn count(&self, topic: &TopicName) -> Result<i32, LogError> {
+    pub async fn count(&self, topic: &TopicName) -> Result<i32, LogError> {
         let known = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
         if let Some(count) = known {
             return Ok(count);
@@ -49,7 +61,7 @@ impl Partitions {
     }
 
     /// The record in its place: partition and key by `bucket/key`.
-    pub(crate) async fn place(&self, outgoing: Outgoing<'_>) -> Result<Record, LogError> {
+    pub async fn place(&self, outgoing: Outgoing<'_>) -> Result<Record, LogError> {
         let (bucket, key) = (outgoing.bucket.as_str(), outgoing.key.as_str());
         let count = self.count(outgoing.topic).await?;
         Ok(Record {
@@ -63,7 +75,7 @@ impl Partitions {
     }
 
     /// Appends, and forgets the topic's count if it turns out to be gone.
-    pub(crate) async fn append(&self, record: Record) -> Result<(), LogError> {
+    pub async fn append(&self, record: Record) -> Result<(), LogError> {
         let topic = record.topic.clone();
         let outcome = self.log.append(record).await;
         if outcome.as_ref().is_err_and(|error| error.kind == LogErrorKind::UnknownTopic) {

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod outgoing;
 pub mod partition;
 pub mod record;
+pub mod tell;
 pub mod topic;
 
 pub use backoff::Backoff;
@@ -25,4 +26,5 @@ pub use ledger::{Ledger, Received};
 pub use memory::MemoryLog;
 pub use partition::{lane_of, murmur2, partition_of, record_key};
 pub use record::{Fetched, Headers, Position, Record};
+pub use tell::{Heard, Tell, TellTopic};
 pub use topic::{Cleanup, TopicInfo, TopicName, TopicPartition, TopicSpec, Topics};

@@ -7,6 +7,7 @@
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod arbitrary;
 pub mod change_event;
+pub mod cloud_event;
 pub mod codec;
 pub mod event_id;
 pub mod fact;
@@ -19,6 +20,7 @@ pub mod stamp;
 pub mod version;
 
 pub use change_event::{ChangeEvent, Told};
+pub use cloud_event::{BreakerTold, CloudEvent, EventType, HoldTold};
 pub use codec::{Codec, DecodeError, EncodeError, Published, PublishedSchema, RecordKind, SchemaError};
 pub use event_id::EventId;
 pub use fact::{Answer, Fact, FactBody, NullRegister, NullState, Removal, StoreReading};

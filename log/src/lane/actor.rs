@@ -9,9 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
-use super::handler::{Handler, Slot};
+use super::handler::{Handler, Repeat, Slot};
 use super::queue::Queues;
-use crate::contract::{PartitionReader, Reader};
+use crate::contract::{Committed, PartitionReader, Reader};
 use crate::error::LogError;
 use crate::ledger::{Ledger, NotPending, Received};
 use crate::record::Fetched;
@@ -53,16 +53,43 @@ pub(super) struct Assignment {
 pub(super) enum Command {
     /// Reads one more partition.
     Assign(Box<Assignment>),
+    /// Handles a record once more.
+    Repeat(Box<Repeat>),
     /// Finishes what runs, commits, and ends; the answer comes when all is committed.
     Drain(oneshot::Sender<()>),
 }
 
-/// A record with its place in the bound of its partition.
+/// Why a partition is read no further.
+pub(super) enum Ended {
+    /// Its stream ended.
+    Failed(TopicPartition, LogError),
+    /// The handler gave it back: it begins again when its topic is wanted again.
+    GivenBack(TopicPartition),
+}
+
+/// A record with what is due when it is done.
 struct Pending {
     record: Fetched,
-    room: OwnedSemaphorePermit,
-    /// Which assignment of the partition read it; the acknowledgements of an older one are ignored.
-    assignment: u64,
+    due: Due,
+}
+
+enum Due {
+    /// Its partition's ledger is told.
+    Ledger {
+        /// Its place in the bound of its partition.
+        room: OwnedSemaphorePermit,
+        /// Which assignment of the partition read it; the acknowledgements of an older one are ignored.
+        assignment: u64,
+    },
+    /// It was repeated: who asked is told.
+    Asker(oneshot::Sender<()>),
+}
+
+/// A call of the handler that has ended.
+struct Call {
+    key: Bytes,
+    done: Vec<Pending>,
+    given_back: bool,
 }
 
 /// Why a lane stopped by itself: a bug. Nothing more of it is committed.
@@ -77,7 +104,7 @@ pub enum LaneFault {
 }
 
 enum Arrival {
-    Record(Pending),
+    Record { record: Fetched, room: OwnedSemaphorePermit, assignment: u64 },
     Ended(TopicPartition, LogError),
 }
 
@@ -104,10 +131,10 @@ pub(super) struct Lane {
     arrivals: mpsc::Receiver<Arrival>,
     arrive: mpsc::Sender<Arrival>,
     readers: JoinSet<()>,
-    calls: JoinSet<(Bytes, Vec<Pending>)>,
+    calls: JoinSet<Call>,
     commits: JoinSet<()>,
-    /// Partitions whose stream ended, for the group to look at again.
-    ended: mpsc::UnboundedSender<(TopicPartition, LogError)>,
+    /// Partitions that are read no further, for the group to look at again.
+    ended: mpsc::UnboundedSender<Ended>,
     /// Counts assignments.
     assignments: u64,
 }
@@ -117,7 +144,7 @@ impl Lane {
         number: i32,
         config: LaneConfig,
         handler: Arc<dyn Handler>,
-        ended: mpsc::UnboundedSender<(TopicPartition, LogError)>,
+        ended: mpsc::UnboundedSender<Ended>,
     ) -> Self {
         let (arrive, arrivals) = mpsc::channel(config.concurrency.max(16));
         Self {
@@ -146,6 +173,7 @@ impl Lane {
                 biased;
                 command = commands.recv() => match command {
                     Some(Command::Assign(assignment)) => self.assign(*assignment),
+                    Some(Command::Repeat(repeat)) => self.repeat(*repeat),
                     Some(Command::Drain(done)) => {
                         self.drain().await?;
                         let _ = done.send(());
@@ -178,24 +206,53 @@ impl Lane {
 
     fn arrived(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Record(pending) => {
-                let Some(partition) = self.partitions.get_mut(&pending.record.position.partition) else { return };
-                if partition.assignment != pending.assignment
-                    || partition.ledger.receive(pending.record.position.offset) != Received::New
+            Arrival::Record { record, room, assignment } => {
+                let Some(partition) = self.partitions.get_mut(&record.position.partition) else { return };
+                if partition.assignment != assignment
+                    || partition.ledger.receive(record.position.offset) != Received::New
                 {
                     return;
                 }
-                let key = self.handler.order_key(&pending.record);
-                self.queues.push(key.clone(), pending);
-                self.begin(key);
+                self.enqueue(Pending { record, due: Due::Ledger { room, assignment } });
             }
             Arrival::Ended(partition, error) => {
-                self.partitions.remove(&partition);
-                self.queues.retain(|pending| pending.record.position.partition != partition);
+                self.stop_reading(&partition);
                 // The receiver lives in the group that owns this lane; if it is gone, so is the lane's purpose.
-                let _ = self.ended.send((partition, error));
+                let _ = self.ended.send(Ended::Failed(partition, error));
             }
         }
+    }
+
+    fn repeat(&mut self, Repeat { record, done }: Repeat) {
+        self.enqueue(Pending { record, due: Due::Asker(done) });
+    }
+
+    fn enqueue(&mut self, pending: Pending) {
+        let key = self.handler.order_key(&pending.record);
+        self.queues.push(key.clone(), pending);
+        self.begin(key);
+    }
+
+    /// Forgets a partition with everything of it that waits; what runs is finished and not acknowledged.
+    fn stop_reading(&mut self, name: &TopicPartition) -> Option<Partition> {
+        let partition = self.partitions.remove(name)?;
+        partition.reading.abort();
+        self.queues
+            .retain(|pending| pending.record.position.partition != *name || matches!(pending.due, Due::Asker(_)));
+        Some(partition)
+    }
+
+    fn give_back(&mut self, name: &TopicPartition, assignment: u64) {
+        if self.partitions.get(name).is_none_or(|partition| partition.assignment != assignment) {
+            return;
+        }
+        let Some(partition) = self.stop_reading(name) else { return };
+        tracing::debug!(lane = self.number, partition = %name, "partition given back");
+        if partition.dirty {
+            let (reader, commit) = (Arc::clone(&partition.reader), partition.ledger.commit());
+            self.send_commit(name.clone(), reader, commit);
+        }
+        let _ = self.ended.send(Ended::GivenBack(name.clone()));
     }
 
     fn begin(&mut self, key: Bytes) {
@@ -206,23 +263,34 @@ impl Lane {
         let (handler, slots) = (Arc::clone(&self.handler), Arc::clone(&self.slots));
         self.calls.spawn(async move {
             let mut slot = Slot::acquire(slots).await;
-            let (records, places): (Vec<_>, Vec<_>) =
-                batch.into_iter().map(|p| (p.record, (p.room, p.assignment))).unzip();
+            let (records, due): (Vec<_>, Vec<_>) = batch.into_iter().map(|p| (p.record, p.due)).unzip();
             handler.handle(&mut slot, &records).await;
-            let done = records.into_iter().zip(places);
-            (key, done.map(|(record, (room, assignment))| Pending { record, room, assignment }).collect())
+            let done = records.into_iter().zip(due).map(|(record, due)| Pending { record, due }).collect();
+            Call { key, done, given_back: slot.given_back() }
         });
     }
 
-    fn finish(&mut self, (key, done): (Bytes, Vec<Pending>)) -> Result<(), LaneFault> {
-        for Pending { record, room, assignment } in done {
-            let partition = self.partitions.get_mut(&record.position.partition);
-            let Some(partition) = partition.filter(|p| p.assignment == assignment) else { continue };
-            partition.ledger.finish(record.position.offset)?;
-            partition.dirty = true;
-            partition.withheld.push(room);
-            if partition.ledger.may_dispatch() {
-                partition.withheld.clear();
+    fn finish(&mut self, Call { key, done, given_back }: Call) -> Result<(), LaneFault> {
+        for Pending { record, due } in done {
+            let name = record.position.partition;
+            match due {
+                Due::Asker(asker) => {
+                    if !given_back {
+                        // Who asked may be gone.
+                        let _ = asker.send(());
+                    }
+                }
+                Due::Ledger { assignment, .. } if given_back => self.give_back(&name, assignment),
+                Due::Ledger { room, assignment } => {
+                    let partition = self.partitions.get_mut(&name);
+                    let Some(partition) = partition.filter(|p| p.assignment == assignment) else { continue };
+                    partition.ledger.finish(record.position.offset)?;
+                    partition.dirty = true;
+                    partition.withheld.push(room);
+                    if partition.ledger.may_dispatch() {
+                        partition.withheld.clear();
+                    }
+                }
             }
         }
         self.queues.end(&key);
@@ -236,18 +304,23 @@ impl Lane {
         if !clean && !self.commits.is_empty() {
             return;
         }
+        let mut due = Vec::new();
         for (name, partition) in &mut self.partitions {
             if !(clean || std::mem::take(&mut partition.dirty)) {
                 continue;
             }
-            let (reader, name) = (Arc::clone(&partition.reader), name.clone());
             let commit = if clean { partition.ledger.commit_handed_over() } else { partition.ledger.commit() };
-            self.commits.spawn(async move {
-                if let Err(error) = reader.commit(&name, &commit).await {
-                    tracing::warn!(partition = %name, %error, "commit failed; the next one covers it");
-                }
-            });
+            due.push((name.clone(), Arc::clone(&partition.reader), commit));
         }
+        due.into_iter().for_each(|(name, reader, commit)| self.send_commit(name, reader, commit));
+    }
+
+    fn send_commit(&mut self, name: TopicPartition, reader: Arc<dyn Reader>, commit: Committed) {
+        self.commits.spawn(async move {
+            if let Err(error) = reader.commit(&name, &commit).await {
+                tracing::warn!(partition = %name, %error, "commit failed; the next one covers it");
+            }
+        });
     }
 
     async fn drain(&mut self) -> Result<(), LaneFault> {
@@ -255,8 +328,7 @@ impl Lane {
         self.readers.abort_all();
         self.queues.retain(|_| false);
         while let Ok(Some(call)) = timeout_at(deadline, self.calls.join_next()).await {
-            let (key, done) = call?;
-            self.finish((key, done))?;
+            self.finish(call?)?;
         }
         let clean = self.calls.is_empty();
         if !clean {
@@ -281,7 +353,7 @@ async fn read(
     loop {
         let Ok(room) = Arc::clone(&room).acquire_owned().await else { return };
         let arrival = match records.next().await {
-            Ok(record) => Arrival::Record(Pending { record, room, assignment }),
+            Ok(record) => Arrival::Record { record, room, assignment },
             Err(error) => {
                 let _ = arrive.send(Arrival::Ended(records.partition().clone(), error)).await;
                 return;

@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::actor::{Assignment, Command, Lane, LaneConfig, LaneFault};
-use super::handler::Handler;
+use super::actor::{Assignment, Command, Ended, Lane, LaneConfig, LaneFault};
+use super::handler::{Handler, Repeat};
 use crate::contract::{Committed, Log, Membership, OwnershipChange, Reader};
 use crate::error::LogError;
 use crate::ledger::Ledger;
@@ -67,6 +67,9 @@ pub enum LaneError {
     },
 }
 
+/// Records under way to be handled once more.
+const REPEATS: usize = 64;
+
 /// A lane that is ours. Dropping it closes its commands, which ends its task.
 struct Owned {
     commands: mpsc::UnboundedSender<Command>,
@@ -96,7 +99,7 @@ struct Running {
     lanes_count: i32,
     readers: Vec<Arc<dyn Reader>>,
     lanes: BTreeMap<i32, Owned>,
-    ended: mpsc::UnboundedSender<(TopicPartition, LogError)>,
+    ended: mpsc::UnboundedSender<Ended>,
 }
 
 impl LaneGroup {
@@ -120,13 +123,16 @@ impl LaneGroup {
         let mut discover = interval(self.discover_every);
         discover.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let poke = Arc::clone(&self.discover_now);
+        let (again, mut repeats) = mpsc::channel(REPEATS);
+        self.handler.may_repeat(again);
         let mut running = Running { spec: self, lanes_count, readers, lanes: BTreeMap::new(), ended };
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 change = membership.next() => running.ownership(change?, membership.as_mut()).await?,
-                Some((partition, error)) = endings.recv() => running.forget(&partition, &error),
+                Some(ended) = endings.recv() => running.forget(&ended),
+                Some(repeat) = repeats.recv() => running.repeat(repeat),
                 _ = discover.tick() => running.discover().await?,
                 () = poke.notified() => running.discover().await?,
             }
@@ -307,8 +313,22 @@ impl Running {
         ended.map_err(|error| LaneError::Lane { lane, error })
     }
 
-    fn forget(&mut self, partition: &TopicPartition, error: &LogError) {
-        tracing::error!(%partition, %error, "reading a partition ended; it is looked at again at the next discovery");
+    /// Gives a record to its lane once more; where that is not ours, the asker learns it by silence.
+    fn repeat(&self, repeat: Repeat) {
+        let lane = crate::partition::lane_of(repeat.record.position.partition.partition, self.lanes_count);
+        if let Some(owned) = self.lanes.get(&lane).filter(|owned| owned.prepared) {
+            let _ = owned.commands.send(Command::Repeat(Box::new(repeat)));
+        }
+    }
+
+    fn forget(&mut self, ended: &Ended) {
+        let partition = match ended {
+            Ended::Failed(partition, error) => {
+                tracing::error!(%partition, %error, "reading a partition ended; it is looked at again at the next discovery");
+                partition
+            }
+            Ended::GivenBack(partition) => partition,
+        };
         for owned in self.lanes.values_mut() {
             owned.assigned.retain(|(_, assigned)| assigned != partition);
         }
@@ -324,7 +344,7 @@ impl Running {
     }
 }
 
-fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<(TopicPartition, LogError)>) -> Owned {
+fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<Ended>) -> Owned {
     let (commands, inbox) = mpsc::unbounded_channel();
     let lane = Lane::new(number, spec.config.clone(), Arc::clone(&spec.handler), ended);
     let task = tokio::spawn(lane.run(inbox));

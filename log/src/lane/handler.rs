@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::record::Fetched;
 use crate::topic::TopicPartition;
@@ -16,6 +16,8 @@ use crate::topic::TopicPartition;
 ///   which they were read; different keys in parallel, up to the lane's concurrency.
 /// - A call that returns has *done* its records: their offsets may be committed. There is no failure: whoever cannot
 ///   do a record keeps trying, waiting in [`Slot::idle`], or writes it to a dead-letter topic and returns.
+/// - A call that has called [`Slot::give_back`] has not done them: their partition is read no further, nothing of it
+///   stays in memory, and it begins again where it was committed once its topic is wanted again.
 /// - A call may be dropped at any await (lane lost, shutdown past its deadline); its records come again.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
@@ -37,14 +39,30 @@ pub trait Handler: Send + Sync + 'static {
     /// The log no longer has the records from `from` up to `to`, and nobody had read them: to be told loudly.
     async fn gap(&self, partition: &TopicPartition, from: i64, to: i64);
 
+    /// Called when the group begins: by `again` a record that was done before comes to its lane once more, in turn with
+    /// the others of its key.
+    fn may_repeat(&self, again: mpsc::Sender<Repeat>) {
+        drop(again);
+    }
+
     /// Does one or more records of one key, oldest first.
     async fn handle(&self, slot: &mut Slot, records: &[Fetched]);
+}
+
+/// A record that is to be handled once more. Nothing of it is committed. `done` is told when it was handled, and dropped
+/// untold where its lane is not owned here, or not any more.
+pub struct Repeat {
+    /// The record.
+    pub record: Fetched,
+    /// Told at the end.
+    pub done: oneshot::Sender<()>,
 }
 
 /// A call's share of the lane's concurrency.
 pub struct Slot {
     all: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
+    given_back: bool,
 }
 
 impl Slot {
@@ -52,13 +70,25 @@ impl Slot {
     pub(crate) async fn acquire(all: Arc<Semaphore>) -> Self {
         // The semaphore is never closed, so an error cannot come; without a permit the call merely goes on unshared.
         let held = Arc::clone(&all).acquire_owned().await.ok();
-        Self { all, held }
+        Self { all, held, given_back: false }
     }
 
     /// A slot of its own, for calls outside a lane (tests, the release of a hold).
     #[must_use]
     pub fn free() -> Self {
-        Self { all: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), held: None }
+        Self { all: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), held: None, given_back: false }
+    }
+
+    /// Says that the records of this call are not done, and that their partition is not to be read for now. The call
+    /// should return.
+    pub fn give_back(&mut self) {
+        self.given_back = true;
+    }
+
+    /// Whether the call's records were given back.
+    #[must_use]
+    pub fn given_back(&self) -> bool {
+        self.given_back
     }
 
     /// Waits for something slow (a backoff, a hold, a doubt's answer) without taking up the lane's concurrency; the

@@ -11,4 +11,4 @@ mod tests;
 
 pub use actor::{LaneConfig, LaneFault};
 pub use group::{LaneError, LaneGroup, Source};
-pub use handler::{Handler, Slot};
+pub use handler::{Handler, Repeat, Slot};

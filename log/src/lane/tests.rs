@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Handler, LaneConfig, LaneError, LaneGroup, Slot, Source};
+use super::{Handler, LaneConfig, LaneError, LaneGroup, Repeat, Slot, Source};
 use crate::memory::MemoryLog;
-use crate::{Cleanup, Fetched, Headers, Ledger, Log, Record, TopicName, TopicPartition, TopicSpec};
+use crate::{Cleanup, Fetched, Headers, Ledger, Log, Position, Record, TopicName, TopicPartition, TopicSpec};
 
 /// Remembers what it handled, and keeps a key waiting while its gate is closed.
 #[derive(Default)]
@@ -21,6 +21,9 @@ struct Recorder {
     prepared: Mutex<Vec<(i32, bool)>>,
     gaps: Mutex<Vec<(i64, i64)>>,
     closed: Mutex<Option<Bytes>>,
+    /// The key whose records are given back.
+    refused: Mutex<Option<Bytes>>,
+    again: Mutex<Option<mpsc::Sender<Repeat>>>,
     changed: Notify,
 }
 
@@ -38,9 +41,17 @@ impl Handler for Recorder {
         self.gaps.lock().unwrap().push((from, to));
     }
 
+    fn may_repeat(&self, again: mpsc::Sender<Repeat>) {
+        *self.again.lock().unwrap() = Some(again);
+    }
+
     async fn handle(&self, slot: &mut Slot, records: &[Fetched]) {
         for record in records {
             let key = self.order_key(record);
+            if *self.refused.lock().unwrap() == Some(key.clone()) {
+                slot.give_back();
+                return;
+            }
             while *self.closed.lock().unwrap() == Some(key.clone()) {
                 slot.idle(self.changed.notified()).await;
             }
@@ -209,4 +220,66 @@ async fn a_gap_is_told() {
     assert_eq!(handler.handled(1).await, [("a".to_owned(), 2)]);
     assert_eq!(*handler.gaps.lock().unwrap(), [(0, 2)]);
     running.stopped().await;
+}
+
+/// Scenario: a record is given back, because its topic is not to be read for now.
+/// Guarantee: other partitions go on, what was done stays done, and once the topic is wanted again the rest follows in
+/// order.
+#[tokio::test(start_paused = true)]
+async fn what_is_given_back_comes_again_when_it_is_wanted() {
+    let log = log_with(4).await;
+    for key in ["b", "a", "b", "a"] {
+        put(&log, 0, key).await;
+    }
+    put(&log, 2, "c").await;
+    let handler = Arc::new(Recorder::default());
+    *handler.refused.lock().unwrap() = Some(Bytes::from_static(b"a"));
+    let running = run(&log, "one", &handler, LaneConfig::default());
+    let handled = handler.handled(2).await;
+    assert!(handled.contains(&("c".to_owned(), 0)) && handled.contains(&("b".to_owned(), 0)), "{handled:?}");
+    *handler.refused.lock().unwrap() = None;
+    let mut handled = handler.handled(5).await;
+    handled.retain(|(key, _)| key == "a");
+    assert_eq!(handled, [("a".to_owned(), 1), ("a".to_owned(), 3)]);
+    running.stopped().await;
+    assert_eq!(committed(&log, 0).await.start(), 4);
+}
+
+/// Scenario: a record that was done is asked for once more, while its key is stuck.
+/// Guarantee: it waits for its turn, its asker is told, and nothing is committed twice. What belongs to no lane of ours
+/// is answered by silence.
+#[tokio::test(start_paused = true)]
+async fn a_record_is_repeated_in_turn_with_its_key() {
+    let log = log_with(2).await;
+    put(&log, 0, "a").await;
+    let handler = Arc::new(Recorder::default());
+    let running = run(&log, "one", &handler, LaneConfig::default());
+    handler.handled(1).await;
+    *handler.closed.lock().unwrap() = Some(Bytes::from_static(b"a"));
+    put(&log, 0, "a").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let again = handler.again.lock().unwrap().clone().unwrap();
+    let repeat = |partition, offset| {
+        let (done, answer) = oneshot::channel();
+        let record = Fetched {
+            position: Position { partition: data(partition), offset },
+            key: Some(Bytes::from_static(b"a")),
+            value: None,
+            headers: Headers::default(),
+            timestamp_ms: None,
+        };
+        (Repeat { record, done }, answer)
+    };
+    let (repeated, answer) = repeat(0, 0);
+    again.send(repeated).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    *handler.closed.lock().unwrap() = None;
+    handler.changed.notify_waiters();
+    answer.await.unwrap();
+    let offsets: Vec<i64> = handler.handled(3).await.into_iter().map(|(_, offset)| offset).collect();
+    assert_eq!(offsets, [0, 1, 0]);
+    running.stopped().await;
+    assert_eq!(committed(&log, 0).await.start(), 2);
+    let (repeated, answer) = repeat(0, 0);
+    assert!(again.send(repeated).await.is_err() && answer.await.is_err(), "the group has ended");
 }

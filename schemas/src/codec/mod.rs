@@ -92,6 +92,12 @@ impl Codec {
         Ok(fingerprint)
     }
 
+    /// Whether what was written with the schema of this fingerprint can be read.
+    #[must_use]
+    pub fn knows(&self, fingerprint: u64) -> bool {
+        self.find(fingerprint).is_some()
+    }
+
     /// Encodes a change event.
     pub fn encode_change(&self, event: &ChangeEvent) -> Result<Vec<u8>, EncodeError> {
         self.encode(RecordKind::ChangeEvent, &self.change, event)

@@ -1,0 +1,179 @@
+//! The values of control records, one type for each kind, and their codec.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use twinlog_schemas::{BucketName, PublishedSchema};
+
+use crate::key::{Direction, Key, Scope, UnknownKey};
+use crate::reason::Reason;
+
+/// Something is held. Its record going away is what lets it go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Why.
+    pub reason: Reason,
+    /// What was seen, in words.
+    pub message: String,
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
+    /// The schema that could not be read, in hexadecimal digits, where that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+}
+
+/// A person has paused a bucket of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who.
+    pub by: String,
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
+}
+
+/// A person has let a bucket of a link go on: what clients removed up to now counts as wanted, and the buckets as they
+/// are now as the right ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Who.
+    pub by: String,
+    /// When, microseconds since the Unix epoch.
+    pub at_us: i64,
+}
+
+/// Which buckets the two ends were when they were first seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// When the bucket at the source was created, milliseconds since the Unix epoch, where that is known.
+    pub source_ms: Option<i64>,
+    /// Likewise at the target.
+    pub target_ms: Option<i64>,
+}
+
+/// Facts of a held bucket were merged and not acted upon, from this offset of a facts partition on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The offset of the first.
+    pub from: i64,
+}
+
+/// What one partition contributes to a bucket's guard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// Everything before this offset is counted.
+    pub counted_to: i64,
+    /// By stretch of event time, oldest first.
+    pub stretches: Vec<Stretch>,
+}
+
+/// The counts of one stretch of event time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Which: event time divided by the stretch's length.
+    pub number: i64,
+    /// Removals by clients.
+    pub removed: u64,
+    /// Everything else.
+    pub other: u64,
+}
+
+/// This bucket of the site has changes that no change event tells of; a sweep ends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirtyBucket {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
+    /// The error that came first.
+    pub reason: String,
+}
+
+/// A control record.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A hold.
+    Hold(Scope, Hold),
+    /// A pause.
+    Pause(Direction, Pause),
+    /// A release.
+    Release(Direction, Release),
+    /// An identity.
+    Identity(Direction, Identity),
+    /// What was skipped of a facts partition.
+    Skipped(twinlog_log::TopicPartition, Direction, Skipped),
+    /// A partition's part of a guard.
+    Guard(twinlog_log::TopicPartition, Direction, Slice),
+    /// A dirty bucket.
+    Dirty(DirtyBucket),
+    /// A published schema.
+    Schema(PublishedSchema),
+}
+
+/// Why a record is not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// Its key is none of ours.
+    #[error(transparent)]
+    Key(#[from] UnknownKey),
+    /// Its value is not what its key promises.
+    #[error("the control record {key:?} is not understood: {error}")]
+    Value {
+        /// The key.
+        key: String,
+        /// The fault.
+        error: serde_json::Error,
+    },
+}
+
+impl Entry {
+    /// The record's key.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Hold(scope, _) => Key::Hold(scope.clone()),
+            Self::Pause(direction, _) => Key::Pause(direction.clone()),
+            Self::Release(direction, _) => Key::Release(direction.clone()),
+            Self::Identity(direction, _) => Key::Identity(direction.clone()),
+            Self::Skipped(partition, direction, _) => Key::Skipped(partition.clone(), direction.clone()),
+            Self::Guard(partition, direction, _) => Key::Guard(partition.clone(), direction.clone()),
+            Self::Dirty(dirty) => Key::Dirty(dirty.bucket.clone()),
+            Self::Schema(schema) => Key::Schema(schema.fingerprint.clone()),
+        }
+    }
+
+    /// The record's value.
+    ///
+    /// # Errors
+    /// None of these types lacks a form in JSON; the error is the library's.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        match self {
+            Self::Hold(_, value) => serde_json::to_vec(value),
+            Self::Pause(_, value) => serde_json::to_vec(value),
+            Self::Release(_, value) => serde_json::to_vec(value),
+            Self::Identity(_, value) => serde_json::to_vec(value),
+            Self::Skipped(_, _, value) => serde_json::to_vec(value),
+            Self::Guard(_, _, value) => serde_json::to_vec(value),
+            Self::Dirty(value) => serde_json::to_vec(value),
+            Self::Schema(value) => value.to_json(),
+        }
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`EntryError::Key`] for what is not ours, which is no fault of the record's.
+    pub fn read(key: &str, value: &[u8]) -> Result<Self, EntryError> {
+        fn json<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, EntryError> {
+            serde_json::from_slice(value).map_err(|error| EntryError::Value { key: key.to_owned(), error })
+        }
+        Ok(match key.parse()? {
+            Key::Hold(scope) => Self::Hold(scope, json(key, value)?),
+            Key::Pause(direction) => Self::Pause(direction, json(key, value)?),
+            Key::Release(direction) => Self::Release(direction, json(key, value)?),
+            Key::Identity(direction) => Self::Identity(direction, json(key, value)?),
+            Key::Skipped(partition, direction) => Self::Skipped(partition, direction, json(key, value)?),
+            Key::Guard(partition, direction) => Self::Guard(partition, direction, json(key, value)?),
+            Key::Dirty(_) => Self::Dirty(json(key, value)?),
+            Key::Schema(_) => Self::Schema(json(key, value)?),
+        })
+    }
+}

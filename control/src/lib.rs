@@ -1,0 +1,28 @@
+//! A site's control topic: what outlives a process and steers it. Holds, pauses, releases, what was skipped while a
+//! bucket was held, guards, dirty buckets, schemas. One compacted partition of small JSON records keyed by kind and
+//! name, with a view of it that follows while the process runs.
+//!
+//! Who writes what, so that nobody overwrites another's word:
+//!
+//! | kind | begun by | ended by |
+//! | --- | --- | --- |
+//! | `hold` | whichever consumer beside the site meets the reason | the owner of lane 0, once it is mended; `bucket release` |
+//! | `pause` | `bucket pause` | `bucket resume` |
+//! | `release` | `bucket release` | nobody: the next one replaces it |
+//! | `identity` | the first consumer that sees the bucket's two ends | `bucket release`, which accepts those of then |
+//! | `skipped`, `guard` | the owner of the partition's lane | the same |
+//! | `dirty`, `gap` | capture | a sweep |
+//! | `schema` | every producer beside the site | nobody |
+
+pub mod entry;
+pub mod key;
+pub mod reason;
+pub mod view;
+
+pub use entry::{DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
+pub use key::{Direction, Key, Scope};
+pub use reason::Reason;
+pub use view::Control;
+
+#[cfg(test)]
+mod tests;

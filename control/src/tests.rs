@@ -1,0 +1,185 @@
+//! Every kind of record survives the topic; the view follows, whoever writes, in whatever order it learns.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use twinlog_log::clock::{Clock, Ids, SystemClock};
+use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
+use twinlog_schemas::{BucketName, SiteName};
+
+use crate::entry::{DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
+use crate::key::{Direction, Key, Scope};
+use crate::{Control, Reason};
+
+fn direction() -> impl Strategy<Value = Direction> {
+    ("[a-z0-9][a-z0-9-]{0,30}", "[a-z0-9][a-z0-9.-]{1,30}[a-z0-9]")
+        .prop_filter_map("a bucket's name", |(s, b)| Some((SiteName::new(s).ok()?, BucketName::new(b).ok()?)))
+}
+
+fn partition() -> impl Strategy<Value = TopicPartition> {
+    ("[a-zA-Z0-9._-]{3,60}", 0i32..10_000).prop_filter_map("a topic's name", |(topic, partition)| {
+        Some(TopicPartition { topic: TopicName::new(topic).ok()?, partition })
+    })
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let hold = (proptest::sample::select(Reason::ALL), ".*", any::<i64>(), proptest::option::of("[0-9a-f]{16}"))
+        .prop_map(|(reason, message, since_us, schema)| Hold { reason, message, since_us, schema });
+    let stretch = (any::<i64>(), any::<u64>(), any::<u64>()).prop_map(|(number, removed, other)| Stretch {
+        number,
+        removed,
+        other,
+    });
+    let slice = (any::<i64>(), proptest::collection::vec(stretch, 0..5))
+        .prop_map(|(counted_to, stretches)| Slice { counted_to, stretches });
+    let times = (any::<Option<i64>>(), any::<Option<i64>>());
+    prop_oneof![
+        (direction(), hold.clone()).prop_map(|(at, hold)| Entry::Hold(Scope::Bucket(at), hold)),
+        (direction(), hold).prop_map(|(at, hold)| Entry::Hold(Scope::Link(at.0), hold)),
+        (direction(), ".*", any::<i64>()).prop_map(|(at, by, since_us)| Entry::Pause(at, Pause { by, since_us })),
+        (direction(), ".*", any::<i64>()).prop_map(|(at, by, at_us)| Entry::Release(at, Release { by, at_us })),
+        (direction(), times)
+            .prop_map(|(at, (source_ms, target_ms))| Entry::Identity(at, Identity { source_ms, target_ms })),
+        (partition(), direction(), any::<i64>()).prop_map(|(p, at, from)| Entry::Skipped(p, at, Skipped { from })),
+        (partition(), direction(), slice).prop_map(|(p, at, slice)| Entry::Guard(p, at, slice)),
+        (direction(), any::<i64>(), ".*")
+            .prop_map(|((_, bucket), since_us, reason)| { Entry::Dirty(DirtyBucket { bucket, since_us, reason }) }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(entry in entry()) {
+        let (key, value) = (entry.key().to_string(), entry.to_json().unwrap());
+        let read = Entry::read(&key, &value).unwrap();
+        prop_assert_eq!(format!("{read:?}"), format!("{entry:?}"));
+        prop_assert_eq!(key.parse::<Key>().unwrap(), entry.key());
+    }
+
+    #[test]
+    fn no_key_or_value_makes_it_panic(key in ".*", value in proptest::collection::vec(any::<u8>(), 0..60)) {
+        let _ = Entry::read(&key, &value);
+        let _ = Entry::read("hold/east/bucket", &value);
+    }
+}
+
+struct World {
+    log: MemoryLog,
+    topics: Topics,
+}
+
+impl World {
+    async fn new() -> Self {
+        let world = Self { log: MemoryLog::new(), topics: Topics::new("t").unwrap() };
+        let spec = TopicSpec {
+            name: world.topics.control(&site("west")),
+            partitions: 1,
+            replication_factor: 1,
+            min_insync_replicas: 1,
+            cleanup: Cleanup::Compact,
+            retention_ms: -1,
+            retention_bytes: -1,
+            max_message_bytes: 1 << 20,
+        };
+        world.log.create_topic(&spec).await.unwrap();
+        world
+    }
+
+    fn control(&self, seed: u64) -> Arc<Control> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids = Ids::new(Arc::clone(&clock), seed);
+        Arc::new(Control::new(Arc::new(self.log.clone()), &self.topics, &site("west"), clock, ids))
+    }
+}
+
+fn site(name: &str) -> SiteName {
+    name.parse().unwrap()
+}
+
+fn bucket() -> Direction {
+    (site("east"), "bucket".parse().unwrap())
+}
+
+fn hold(reason: Reason) -> Entry {
+    Entry::Hold(Scope::Bucket(bucket()), Hold { reason, message: "seen".into(), since_us: 7, schema: None })
+}
+
+/// Scenario: one process holds a bucket and lets it go on; another follows, a third begins later.
+#[tokio::test(start_paused = true)]
+async fn every_process_sees_what_one_writes() {
+    let world = World::new().await;
+    let (writer, other) = (world.control(1), world.control(2));
+    let following = Arc::clone(&other);
+    tokio::spawn(async move { following.follow(|_| ()).await });
+    other.loaded().await;
+
+    let seen = other.changed();
+    writer.put(hold(Reason::TargetVersioningOff)).await;
+    assert_eq!(writer.stopped(&bucket()), Some(Reason::TargetVersioningOff), "own writes are seen at once");
+    seen.await;
+    assert_eq!(other.stopped(&bucket()), Some(Reason::TargetVersioningOff));
+
+    let late = world.control(3);
+    late.load().await.unwrap();
+    assert_eq!(late.holds().len(), 1, "it survives a restart");
+
+    let seen = other.changed();
+    writer.remove(Key::Hold(Scope::Bucket(bucket()))).await;
+    seen.await;
+    assert_eq!(other.stopped(&bucket()), None);
+    late.load().await.unwrap();
+    assert_eq!(late.stopped(&bucket()), None);
+}
+
+/// Scenario: a process writes, and its follower reads older records of the same key afterwards.
+#[tokio::test(start_paused = true)]
+async fn an_older_record_learnt_later_changes_nothing() {
+    let world = World::new().await;
+    world.control(1).put(hold(Reason::AccessDenied)).await;
+    let late = world.control(2);
+    late.remove(Key::Hold(Scope::Bucket(bucket()))).await;
+    late.load().await.unwrap();
+    assert_eq!(late.stopped(&bucket()), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_and_pauses_stop_their_buckets_too_and_what_cannot_be_read_does_not() {
+    let world = World::new().await;
+    let control = world.control(1);
+    let link = |reason| {
+        Entry::Hold(Scope::Link(site("east")), Hold { reason, message: String::new(), since_us: 1, schema: None })
+    };
+    control.put(link(Reason::UnknownSchema)).await;
+    assert_eq!(control.stopped(&bucket()), None);
+    control.put(link(Reason::Credentials)).await;
+    assert_eq!(control.stopped(&bucket()), Some(Reason::Credentials));
+    control.remove(Key::Hold(Scope::Link(site("east")))).await;
+    control.put(Entry::Pause(bucket(), Pause { by: "ann".into(), since_us: 3 })).await;
+    assert_eq!(control.stopped(&bucket()), Some(Reason::Paused));
+    assert_eq!(control.holds().get(&Scope::Bucket(bucket())).map(|hold| hold.since_us), Some(3));
+}
+
+/// Scenario: the topic is made only after the process has begun to follow it.
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_comes_late_is_followed() {
+    let world = World { log: MemoryLog::new(), topics: Topics::new("late").unwrap() };
+    let control = world.control(1);
+    let following = Arc::clone(&control);
+    tokio::spawn(async move { following.follow(|_| ()).await });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(tokio::time::timeout(Duration::from_secs(5), control.loaded()).await.is_err());
+    let spec = TopicSpec {
+        name: control.topic().clone(),
+        partitions: 1,
+        replication_factor: 1,
+        min_insync_replicas: 1,
+        cleanup: Cleanup::Compact,
+        retention_ms: -1,
+        retention_bytes: -1,
+        max_message_bytes: 1 << 20,
+    };
+    world.log.create_topic(&spec).await.unwrap();
+    control.loaded().await;
+}

@@ -1,0 +1,356 @@
+//! The view of a site's control topic: everything on record, followed while the process runs, and the one way to write.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use twinlog_log::clock::{Clock, Ids};
+use twinlog_log::{Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName, TopicPartition, Topics};
+use twinlog_schemas::SiteName;
+
+use crate::entry::{DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice};
+use crate::key::{Direction, Key, Scope};
+use crate::reason::Reason;
+
+/// What is on record at one site.
+///
+/// - **Own writes** are seen at once; those of other processes when the follower has read them, a moment later.
+/// - **Order**: of one key the record with the highest offset counts, in whatever order it became known.
+/// - **Durability**: [`Control::put`] and [`Control::remove`] return once the log has it; they keep trying.
+pub struct Control {
+    log: Arc<dyn Log>,
+    partition: TopicPartition,
+    clock: Arc<dyn Clock>,
+    ids: Ids,
+    records: Mutex<Records>,
+    changed: Notify,
+    /// Whether the follower has come to the end that the topic had when it began.
+    loaded: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Records(BTreeMap<Key, Held>);
+
+struct Held {
+    /// `None` once it was taken back: kept, because an older record may become known later.
+    entry: Option<Entry>,
+    offset: i64,
+}
+
+impl Control {
+    /// The control topic of `site` on its own cluster; nothing is read yet.
+    #[must_use]
+    pub fn new(home: Arc<dyn Log>, topics: &Topics, site: &SiteName, clock: Arc<dyn Clock>, ids: Ids) -> Self {
+        Self {
+            log: home,
+            partition: TopicPartition { topic: topics.control(site), partition: 0 },
+            clock,
+            ids,
+            records: Mutex::default(),
+            changed: Notify::new(),
+            loaded: watch::Sender::new(false),
+        }
+    }
+
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &TopicName {
+        &self.partition.topic
+    }
+
+    // --- reading ---------------------------------------------------------------------------------------------------
+
+    /// Reads the topic for as long as the process runs; `trouble` hears what stands in the way, and `None` once it is
+    /// over. A topic that does not exist yet is looked for again.
+    pub async fn follow(&self, trouble: impl Fn(Option<&LogError>) + Send + Sync) {
+        let mut from = None;
+        let mut waits = Backoff::PROMPT.delays(self.ids.seed());
+        loop {
+            let Err(error) = self
+                .read_on(&mut from, &mut || {
+                    waits = Backoff::PROMPT.delays(self.ids.seed());
+                    trouble(None);
+                })
+                .await;
+            if error.kind == LogErrorKind::OffsetOutOfRange {
+                from = None;
+            }
+            trouble(Some(&error));
+            waits.wait().await;
+        }
+    }
+
+    /// Reads what is on record by now, and no further: for commands.
+    ///
+    /// # Errors
+    /// Where the cluster does not answer. A topic that does not exist holds nothing.
+    pub async fn load(&self) -> Result<(), LogError> {
+        if self.log.topic(self.topic()).await?.is_none() {
+            return Ok(());
+        }
+        let ends = self.log.watermarks(&self.partition).await?;
+        if ends.first == ends.next {
+            return Ok(());
+        }
+        let mut records = self.log.reader(&self.group()).await?.assign(&self.partition, ends.first).await?;
+        loop {
+            let record = records.next().await?;
+            let at = record.position.offset;
+            self.learn(&record);
+            if at + 1 >= ends.next {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until everything that was on record when following began is known.
+    pub async fn loaded(&self) {
+        let mut loaded = self.loaded.subscribe();
+        // The sender lives in `self`.
+        let _ = loaded.wait_for(|loaded| *loaded).await;
+    }
+
+    /// Waits for a change after this call was first polled. Look at the records after creating the future, not before.
+    pub fn changed(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.changed.notified()
+    }
+
+    /// A group of its own, under which nothing is ever committed.
+    fn group(&self) -> String {
+        format!("{}.read.{:x}", self.partition.topic, self.ids.seed())
+    }
+
+    async fn read_on(
+        &self,
+        from: &mut Option<i64>,
+        reads: &mut (dyn FnMut() + Send),
+    ) -> Result<std::convert::Infallible, LogError> {
+        let ends = self.log.watermarks(&self.partition).await?;
+        let start = from.unwrap_or(ends.first);
+        let reader = self.log.reader(&self.group()).await?;
+        let mut records = reader.assign(&self.partition, start).await?;
+        if start >= ends.next {
+            self.loaded.send_replace(true);
+        }
+        reads();
+        loop {
+            let record = records.next().await?;
+            let next = record.position.offset + 1;
+            self.learn(&record);
+            *from = Some(next);
+            if next >= ends.next {
+                self.loaded.send_replace(true);
+            }
+        }
+    }
+
+    fn learn(&self, record: &Fetched) {
+        let Some(key) = record.key.as_deref().map(String::from_utf8_lossy) else { return };
+        let offset = record.position.offset;
+        match record.value.as_deref() {
+            Some(value) => match Entry::read(&key, value) {
+                Ok(entry) => self.keep(entry.key(), Some(entry), offset),
+                Err(EntryError::Key(_)) => tracing::trace!(%key, "a control record of another kind"),
+                Err(error) => tracing::warn!(%error, offset, "a control record is left out"),
+            },
+            None => {
+                if let Ok(key) = key.parse() {
+                    self.keep(key, None, offset);
+                }
+            }
+        }
+    }
+
+    fn keep(&self, key: Key, entry: Option<Entry>, offset: i64) {
+        let mut records = self.records();
+        if records.0.get(&key).is_some_and(|held| held.offset >= offset) {
+            return;
+        }
+        records.0.insert(key, Held { entry, offset });
+        drop(records);
+        self.changed.notify_waiters();
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // --- writing ---------------------------------------------------------------------------------------------------
+
+    /// Puts an entry on record and returns once the log has it.
+    pub async fn put(&self, entry: Entry) {
+        match entry.to_json() {
+            Ok(value) => {
+                let offset = self.append(&entry.key(), Some(value)).await;
+                self.keep(entry.key(), Some(entry), offset);
+            }
+            Err(error) => tracing::error!(%error, key = %entry.key(), "a control record cannot be encoded"),
+        }
+    }
+
+    /// Takes an entry back and returns once the log has that.
+    pub async fn remove(&self, key: Key) {
+        let offset = self.append(&key, None).await;
+        self.keep(key, None, offset);
+    }
+
+    /// A person lets a bucket go on: what it is held for counts as seen, and its two ends as they are now as the right
+    /// ones. The hold that was there.
+    pub async fn let_go(&self, direction: &Direction, by: &str) -> Option<Hold> {
+        let release = Release { by: by.to_owned(), at_us: self.clock.now_us() };
+        self.put(Entry::Release(direction.clone(), release)).await;
+        if self.identity(direction).is_some() {
+            self.remove(Key::Identity(direction.clone())).await;
+        }
+        let scope = Scope::Bucket(direction.clone());
+        let hold = self.hold(&scope)?;
+        self.remove(Key::Hold(scope)).await;
+        Some(hold)
+    }
+
+    async fn append(&self, key: &Key, value: Option<Vec<u8>>) -> i64 {
+        let record = Record {
+            topic: self.partition.topic.clone(),
+            partition: 0,
+            key: Some(key.to_string().into()),
+            value: value.map(Into::into),
+            headers: Headers::default(),
+            timestamp_ms: self.clock.now_ms(),
+        };
+        let mut waits = Backoff::PROMPT.delays(self.ids.seed());
+        loop {
+            match self.log.append(record.clone()).await {
+                Ok(position) => return position.offset,
+                Err(error) => {
+                    tracing::warn!(topic = %self.partition.topic, %error, "control not written yet; trying again");
+                    waits.wait().await;
+                }
+            }
+        }
+    }
+
+    // --- what is on record -----------------------------------------------------------------------------------------
+
+    fn get<T>(&self, key: &Key, pick: impl FnOnce(&Entry) -> Option<T>) -> Option<T> {
+        self.records().0.get(key).and_then(|held| held.entry.as_ref()).and_then(pick)
+    }
+
+    fn all<T>(&self, pick: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {
+        self.records().0.values().filter_map(|held| held.entry.as_ref()).filter_map(pick).collect()
+    }
+
+    /// The hold of a scope.
+    #[must_use]
+    pub fn hold(&self, scope: &Scope) -> Option<Hold> {
+        self.get(&Key::Hold(scope.clone()), |entry| match entry {
+            Entry::Hold(_, hold) => Some(hold.clone()),
+            _ => None,
+        })
+    }
+
+    /// Every hold, pauses among them.
+    #[must_use]
+    pub fn holds(&self) -> BTreeMap<Scope, Hold> {
+        let mut holds = BTreeMap::new();
+        for (scope, hold) in self.all(|entry| match entry {
+            Entry::Hold(scope, hold) => Some((scope.clone(), hold.clone())),
+            Entry::Pause(direction, pause) => Some((Scope::Bucket(direction.clone()), pause.as_hold())),
+            _ => None,
+        }) {
+            // A pause comes after the holds, and a hold says more.
+            holds.entry(scope).or_insert(hold);
+        }
+        holds
+    }
+
+    /// Why nothing of this bucket from this source is to be applied now.
+    #[must_use]
+    pub fn stopped(&self, direction: &Direction) -> Option<Reason> {
+        let stops = |scope| self.hold(&scope).map(|hold| hold.reason).filter(|reason| reason.stops());
+        stops(Scope::Bucket(direction.clone()))
+            .or_else(|| stops(Scope::Link(direction.0.clone())))
+            .or_else(|| self.pause(direction).map(|_| Reason::Paused))
+    }
+
+    /// The pause of a bucket.
+    #[must_use]
+    pub fn pause(&self, direction: &Direction) -> Option<Pause> {
+        self.get(&Key::Pause(direction.clone()), |entry| match entry {
+            Entry::Pause(_, pause) => Some(pause.clone()),
+            _ => None,
+        })
+    }
+
+    /// The last release of a bucket.
+    #[must_use]
+    pub fn release(&self, direction: &Direction) -> Option<Release> {
+        self.get(&Key::Release(direction.clone()), |entry| match entry {
+            Entry::Release(_, release) => Some(release.clone()),
+            _ => None,
+        })
+    }
+
+    /// Which buckets the two ends are known to be.
+    #[must_use]
+    pub fn identity(&self, direction: &Direction) -> Option<Identity> {
+        self.get(&Key::Identity(direction.clone()), |entry| match entry {
+            Entry::Identity(_, identity) => Some(*identity),
+            _ => None,
+        })
+    }
+
+    /// What was skipped, and where.
+    #[must_use]
+    pub fn skipped(&self) -> Vec<(TopicPartition, Direction, Skipped)> {
+        self.all(|entry| match entry {
+            Entry::Skipped(partition, direction, skipped) => Some((partition.clone(), direction.clone(), *skipped)),
+            _ => None,
+        })
+    }
+
+    /// From where a partition's facts of a bucket were left, by the record's key.
+    #[must_use]
+    pub fn skipped_from(&self, key: &Key) -> Option<i64> {
+        self.get(key, |entry| match entry {
+            Entry::Skipped(_, _, skipped) => Some(skipped.from),
+            _ => None,
+        })
+    }
+
+    /// What each partition contributes to the guard of a bucket.
+    #[must_use]
+    pub fn guard(&self, direction: &Direction) -> BTreeMap<TopicPartition, Slice> {
+        let slices = self.all(|entry| match entry {
+            Entry::Guard(partition, of, slice) if of == direction => Some((partition.clone(), slice.clone())),
+            _ => None,
+        });
+        slices.into_iter().collect()
+    }
+
+    /// The site's dirty buckets.
+    #[must_use]
+    pub fn dirty(&self) -> Vec<DirtyBucket> {
+        self.all(|entry| match entry {
+            Entry::Dirty(dirty) => Some(dirty.clone()),
+            _ => None,
+        })
+    }
+
+    /// The schemas that producers beside the site have published.
+    #[must_use]
+    pub fn schemas(&self) -> Vec<twinlog_schemas::PublishedSchema> {
+        self.all(|entry| match entry {
+            Entry::Schema(schema) => Some(schema.clone()),
+            _ => None,
+        })
+    }
+}
+
+impl Pause {
+    /// As people see it: a hold like others.
+    #[must_use]
+    pub fn as_hold(&self) -> Hold {
+        let message = format!("paused by {}", self.by);
+        Hold { reason: Reason::Paused, message, since_us: self.since_us, schema: None }
+    }
+}

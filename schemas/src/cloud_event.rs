@@ -1,0 +1,207 @@
+//! What operators and other systems are told: CloudEvents 1.0 in structured JSON, the records of a site's events topic.
+//!
+//! The envelope is the same for every kind of event; what happened is in `data`, whose shape goes by the type. A reader
+//! that meets a type it does not know passes it on or leaves it.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::event_id::EventId;
+use crate::name::SiteName;
+
+/// What an event tells; the word is the CloudEvents `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    /// A hold has begun; data: [`HoldTold`].
+    HoldBegun,
+    /// A hold has ended; data: [`HoldTold`].
+    HoldEnded,
+    /// A link's breaker has opened; data: [`BreakerTold`].
+    BreakerOpened,
+    /// A link's breaker has closed; data: [`BreakerTold`].
+    BreakerClosed,
+    /// Two sites changed the same thing and a rule decided.
+    ConflictDecided,
+}
+
+impl EventType {
+    /// Every type.
+    pub const ALL: [Self; 5] =
+        [Self::HoldBegun, Self::HoldEnded, Self::BreakerOpened, Self::BreakerClosed, Self::ConflictDecided];
+
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HoldBegun => "io.twinlog.hold.begun",
+            Self::HoldEnded => "io.twinlog.hold.ended",
+            Self::BreakerOpened => "io.twinlog.breaker.opened",
+            Self::BreakerClosed => "io.twinlog.breaker.closed",
+            Self::ConflictDecided => "io.twinlog.conflict.decided",
+        }
+    }
+
+    /// The type of a word, if it is one of ours.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// One event. Delivered at least once: `id` tells copies apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CloudEvent {
+    /// Always `1.0`.
+    pub specversion: String,
+    /// Unique; the same for every delivery of the event.
+    pub id: String,
+    /// `/twinlog/<site>`: the site beside which it was told.
+    pub source: String,
+    /// One of [`EventType`]'s words.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it is about, without object keys: `east>west/bucket`, or a link.
+    pub subject: String,
+    /// When it happened, RFC 3339.
+    pub time: String,
+    /// Always `application/json`.
+    pub datacontenttype: String,
+    /// What happened, by type.
+    pub data: serde_json::Value,
+}
+
+impl CloudEvent {
+    /// An event told beside `site`. `data` must be what the type's documentation says.
+    ///
+    /// # Errors
+    /// Where `data` has no form in JSON, which no type of this crate has.
+    pub fn new(
+        kind: EventType,
+        id: EventId,
+        site: &SiteName,
+        subject: impl Into<String>,
+        at_ns: i64,
+        data: &impl Serialize,
+    ) -> Result<Self, serde_json::Error> {
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ns)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Ok(Self {
+            specversion: "1.0".to_owned(),
+            id: id.to_string(),
+            source: format!("/twinlog/{site}"),
+            kind: kind.as_str().to_owned(),
+            subject: subject.into(),
+            time: at.format(&Rfc3339).unwrap_or_default(),
+            datacontenttype: "application/json".to_owned(),
+            data: serde_json::to_value(data)?,
+        })
+    }
+
+    /// The type, if it is one that this release knows.
+    #[must_use]
+    pub fn event_type(&self) -> Option<EventType> {
+        EventType::of(&self.kind)
+    }
+
+    /// The record's value.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Reads a record's value.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+}
+
+/// The data of [`EventType::HoldBegun`] and [`EventType::HoldEnded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldTold {
+    /// The source of the link.
+    pub source_site: String,
+    /// The target of the link.
+    pub target_site: String,
+    /// The bucket; `None` where the whole link is held.
+    pub bucket: Option<String>,
+    /// The reason's word.
+    pub reason: String,
+    /// What was seen, in words.
+    pub message: String,
+    /// What a person can do.
+    pub remedy: String,
+    /// Since when it is, or was, held: microseconds since the Unix epoch.
+    pub since_us: i64,
+}
+
+/// The data of [`EventType::BreakerOpened`] and [`EventType::BreakerClosed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerTold {
+    /// The source of the link.
+    pub source_site: String,
+    /// The target of the link.
+    pub target_site: String,
+    /// Which of the two does not answer.
+    pub away: String,
+    /// What was seen, in words.
+    pub message: String,
+    /// Since when it is, or was, open: microseconds since the Unix epoch.
+    pub since_us: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_type_is_found_by_its_word() {
+        for kind in EventType::ALL {
+            assert_eq!(EventType::of(kind.as_str()), Some(kind));
+        }
+        assert_eq!(EventType::of("io.twinlog.unheard-of"), None);
+    }
+
+    #[test]
+    fn the_envelope_is_what_the_specification_asks_for() {
+        let told = BreakerTold {
+            source_site: "east".into(),
+            target_site: "west".into(),
+            away: "west".into(),
+            message: "refused".into(),
+            since_us: 7,
+        };
+        let id = EventId::new(1, [2; 10]);
+        let site = SiteName::new("west").unwrap();
+        let event = CloudEvent::new(EventType::BreakerOpened, id, &site, "east>west", 1_500_000_000, &told).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&event.to_json().unwrap()).unwrap();
+        assert_eq!(json["specversion"], "1.0");
+        assert_eq!(json["type"], "io.twinlog.breaker.opened");
+        assert_eq!(json["source"], "/twinlog/west");
+        assert_eq!(json["time"], "1970-01-01T00:00:01.5Z");
+        assert_eq!(json["data"]["away"], "west");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(at_us in 0i64..4_000_000_000_000_000, words in ".*", bucket in proptest::option::of("[a-z]{3,9}")) {
+            let told = HoldTold {
+                source_site: "east".into(),
+                target_site: "west".into(),
+                bucket,
+                reason: "target-versioning-off".into(),
+                message: words.clone(),
+                remedy: words,
+                since_us: at_us,
+            };
+            let site = SiteName::new("west").unwrap();
+            let id = EventId::new(1, [3; 10]);
+            let event = CloudEvent::new(EventType::HoldBegun, id, &site, "s", at_us * 1_000, &told).unwrap();
+            let read = CloudEvent::from_json(&event.to_json().unwrap()).unwrap();
+            prop_assert_eq!(&read, &event);
+            prop_assert_eq!(read.event_type(), Some(EventType::HoldBegun));
+            prop_assert_eq!(serde_json::from_value::<HoldTold>(read.data).unwrap(), told);
+        }
+    }
+}

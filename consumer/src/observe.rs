@@ -54,6 +54,9 @@ pub trait Observer: Send + Sync + 'static {
     fn fact_done(&self, stream: Stream<'_>, outcome: Outcome);
     /// A version came to be at the target so many seconds after it came to be at the source.
     fn replicated(&self, stream: Stream<'_>, lag_seconds: f64, bytes: u64);
+    /// An object was written whose bytes nothing proves to be the source's: its ETag is no digest of them, and it has no
+    /// checksum of the whole.
+    fn unproved(&self, stream: Stream<'_>);
     /// One request wrote into the target.
     fn replica_write(&self, stream: Stream<'_>, what: &'static str);
     /// Something is tried again.
@@ -76,6 +79,7 @@ impl Observer for Silent {
     fn event_done(&self, _: Stream<'_>, _: Outcome, _: &'static str) {}
     fn fact_done(&self, _: Stream<'_>, _: Outcome) {}
     fn replicated(&self, _: Stream<'_>, _: f64, _: u64) {}
+    fn unproved(&self, _: Stream<'_>) {}
     fn replica_write(&self, _: Stream<'_>, _: &'static str) {}
     fn retried(&self, _: Stream<'_>, _: &str) {}
     fn dead_letter(&self, _: Stream<'_>, _: &str) {}

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use proptest::prelude::*;
 use twinlog_schemas::{
     Basis, Fact, FactBody, NullState, Receipt, Retention, RetentionMode, RetentionWritten, SiteName, Stamp, Tags,
-    Wrote, arbitrary,
+    UploadBegun, Wrote, arbitrary,
 };
 
 use crate::index::Merge;
@@ -223,6 +223,7 @@ fn receipt(wrote: Wrote, at_ns: i64) -> Receipt {
         tags: None,
         retention: None,
         legal_hold: None,
+        upload: None,
     }
 }
 
@@ -328,4 +329,36 @@ fn what_was_last_written_there_is_explained_there() {
     assert!(state.explains_tags(&tags("a"), &west), "another category's write leaves this one alone");
     state.merge_receipt(&receipt(Wrote::Removal, 4));
     assert!(!state.explains_tags(&tags("a"), &west), "nothing of ours is left there");
+}
+
+#[test]
+fn an_upload_is_under_way_until_it_ends_or_the_object_is_there() {
+    let west = site("west");
+    let begun = |id: &str, at_ns| {
+        let upload = Some(UploadBegun { upload_id: id.into(), begun_with: "d".into() });
+        Receipt { upload, ..receipt(Wrote::Upload, at_ns) }
+    };
+    let under_way = |receipts: &[Receipt]| {
+        let mut states = [VersionState::default(), VersionState::default()];
+        for (receipt, reversed) in receipts.iter().zip(receipts.iter().rev()) {
+            states[0].merge_receipt(receipt);
+            states[1].merge_receipt(reversed);
+        }
+        assert_eq!(states[0], states[1]);
+        assert_eq!(states[0].upload(&site("east")), None);
+        states[0].upload(&west).map(|upload| upload.upload_id.clone())
+    };
+    assert_eq!(under_way(&[begun("one", 1)]).as_deref(), Some("one"));
+    assert_eq!(under_way(&[begun("one", 1), receipt(Wrote::Object, 2)]), None);
+    assert_eq!(under_way(&[begun("one", 1), receipt(Wrote::Upload, 2)]), None);
+    assert_eq!(under_way(&[begun("one", 1), receipt(Wrote::Upload, 2), begun("two", 3)]).as_deref(), Some("two"));
+    assert_eq!(
+        under_way(&[begun("one", 1), receipt(Wrote::Removal, 2)]).as_deref(),
+        Some("one"),
+        "still to be aborted"
+    );
+    let mut state = VersionState::default();
+    state.merge_receipt(&begun("one", 7));
+    assert!(!state.written.contains_key(&west) && !state.is_empty(), "nothing of it is to be seen");
+    assert_eq!(state.last_said_at_ns(), Some(7));
 }

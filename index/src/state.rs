@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use twinlog_schemas::{Fact, NullRegister, Receipt, Removal, Retention, SiteName, Stamp, Tags};
+use twinlog_schemas::{Fact, NullRegister, Receipt, Removal, Retention, SiteName, Stamp, Tags, UploadBegun, Wrote};
 
 use crate::merge::{self, RetentionRegisters};
 use crate::said::{Answered, Said};
-use crate::written::Written;
+use crate::written::{self, Put, Written};
 
 /// The join of all facts and receipts of one version. The empty state is "nothing is known".
 ///
@@ -20,6 +20,9 @@ pub struct VersionState {
     /// What was last written into each site.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<SiteName, Written>,
+    /// The newest multipart upload that was begun at each site, or (`None` inside) that it ended without an object.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uploads: BTreeMap<SiteName, Put<UploadBegun>>,
 }
 
 impl VersionState {
@@ -31,6 +34,12 @@ impl VersionState {
 
     /// Takes a receipt; whether it told of a newer write than those known.
     pub fn merge_receipt(&mut self, receipt: &Receipt) -> bool {
+        if receipt.wrote == Wrote::Upload {
+            let mut held = self.uploads.remove(&receipt.site);
+            let newer = written::put(&mut held, receipt.written_at_ns, Some(receipt.upload.clone()));
+            self.uploads.extend(held.map(|put| (receipt.site.clone(), put)));
+            return newer;
+        }
         let fresh = Written { written_at_ns: i64::MIN, ..Written::default() };
         self.written.entry(receipt.site.clone()).or_insert(fresh).merge(receipt)
     }
@@ -38,7 +47,7 @@ impl VersionState {
     /// Whether nothing is known of the version at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.said.is_empty() && self.written.is_empty()
+        self.said.is_empty() && self.written.is_empty() && self.uploads.is_empty()
     }
 
     /// When the newest fact was said or the newest write was, nanoseconds since the Unix epoch; `None` if nothing is
@@ -46,7 +55,8 @@ impl VersionState {
     #[must_use]
     pub fn last_said_at_ns(&self) -> Option<i64> {
         let said = self.said.values().map(|said| said.said_at_ns);
-        said.chain(self.written.values().map(|written| written.written_at_ns)).max()
+        let written = self.written.values().map(|written| written.written_at_ns);
+        said.chain(written).chain(self.uploads.values().map(|put| put.at_ns)).max()
     }
 
     /// The earliest removal that any site told of. Terminal: it never becomes `None` again. Never of a null version,
@@ -109,6 +119,17 @@ impl VersionState {
     #[must_use]
     pub fn answer(&self, site: &SiteName) -> Option<&Answered> {
         self.said.get(site)?.answer.as_ref()
+    }
+
+    /// The multipart upload of this version that was begun at `site` and has not ended, as far as receipts tell: it may
+    /// have been completed, or be gone.
+    #[must_use]
+    pub fn upload(&self, site: &SiteName) -> Option<&UploadBegun> {
+        let begun = self.uploads.get(site)?;
+        // The write of an object writes its tags, also none.
+        let tags = self.written.get(site).and_then(|written| written.tags.as_ref());
+        let completed = tags.is_some_and(|put| put.value.is_some() && put.at_ns >= begun.at_ns);
+        begun.value.as_ref().filter(|_| !completed)
     }
 
     /// Whether these tags at `site` are explained: they equal a stamp of any site (so also what the index says), or

@@ -44,6 +44,8 @@ impl Written {
                 Some(Some(hold.unwrap_or(false))),
             ),
             Wrote::DeleteMarker | Wrote::Removal => (Some(None), Some(None), Some(None)),
+            // Nothing of an upload is to be seen before it is complete.
+            Wrote::Upload => (None, None, None),
             Wrote::Attributes | Wrote::Unknown => (tags.map(Some), retention.map(Some), hold.map(Some)),
         };
         let tags = put(&mut self.tags, at_ns, tags);
@@ -53,7 +55,8 @@ impl Written {
     }
 }
 
-fn put<T: Ord>(slot: &mut Option<Put<T>>, at_ns: i64, value: Option<Option<T>>) -> bool {
+/// Keeps the later of what is held and `value` at `at_ns`; whether that is `value`.
+pub(crate) fn put<T: Ord>(slot: &mut Option<Put<T>>, at_ns: i64, value: Option<Option<T>>) -> bool {
     let Some(value) = value else { return false };
     let put = Put { at_ns, value };
     let newer = slot.as_ref().is_none_or(|held| put > *held);

@@ -11,7 +11,7 @@ use crate::event_id::EventId;
 use crate::fact::{Answer, Fact, FactBody, NullRegister, NullState, Removal, StoreReading};
 use crate::name::{BucketName, ObjectKey, SiteName};
 use crate::object::{Checksum, ChecksumType, ContentHeaders, Encryption, ObjectState, Part, TimePrecision};
-use crate::receipt::{Receipt, RetentionWritten, Wrote};
+use crate::receipt::{Receipt, RetentionWritten, UploadBegun, Wrote};
 use crate::stamp::{Basis, Retention, RetentionMode, Stamp, Tags};
 use crate::version::{VersionId, VersionKind};
 
@@ -149,15 +149,30 @@ pub fn receipt() -> impl Strategy<Value = Receipt> {
         Just(Wrote::DeleteMarker),
         Just(Wrote::Removal),
         Just(Wrote::Attributes),
+        Just(Wrote::Upload),
         Just(Wrote::Unknown),
     ];
     let retention = option::of(option::of(retention()).prop_map(|value| RetentionWritten { value }));
     let address = (event_id(), site(), site(), bucket(), key(), version_id());
-    let values = (option::of(tags()), retention, option::of(any::<bool>()));
+    let upload = ("[a-z0-9]{1,4}", "[ab]").prop_map(|(upload_id, begun_with)| UploadBegun { upload_id, begun_with });
+    let values = (option::of(tags()), retention, option::of(any::<bool>()), option::of(upload));
     (address, time_ns(), wrote, values).prop_map(|(address, written_at_ns, wrote, values)| {
         let (event_id, site, source, bucket, key, version_id) = address;
-        let (tags, retention, legal_hold) = values;
-        Receipt { event_id, site, source, bucket, key, version_id, written_at_ns, wrote, tags, retention, legal_hold }
+        let (tags, retention, legal_hold, upload) = values;
+        Receipt {
+            event_id,
+            site,
+            source,
+            bucket,
+            key,
+            version_id,
+            written_at_ns,
+            wrote,
+            tags,
+            retention,
+            legal_hold,
+            upload,
+        }
     })
 }
 

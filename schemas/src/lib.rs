@@ -27,6 +27,6 @@ pub use fact::{Answer, Fact, FactBody, NullRegister, NullState, Removal, StoreRe
 pub use name::{BucketName, NameError, ObjectKey, SiteName};
 pub use notice::{ExamineCause, OwnNotice};
 pub use object::{Checksum, ChecksumType, ContentHeaders, Encryption, ObjectState, Part, TimePrecision};
-pub use receipt::{Receipt, RetentionWritten, Wrote};
+pub use receipt::{Receipt, RetentionWritten, UploadBegun, Wrote};
 pub use stamp::{Basis, Category, Retention, RetentionMode, Stamp, Tags};
 pub use version::{VersionId, VersionKind, VersionRef};

@@ -32,6 +32,19 @@ pub struct Receipt {
     pub retention: Option<RetentionWritten>,
     /// The legal hold written.
     pub legal_hold: Option<bool>,
+    /// The multipart upload that was begun, with [`Wrote::Upload`] only.
+    #[serde(default)]
+    pub upload: Option<UploadBegun>,
+}
+
+/// A multipart upload under way, so that whoever does the version next goes on with it or aborts it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UploadBegun {
+    /// The store's upload id.
+    pub upload_id: String,
+    /// Digest, in hex, of what it was begun with: attributes and layout. It is gone on with only where these are still
+    /// the same.
+    pub begun_with: String,
 }
 
 /// A retention that was written, or lifted.
@@ -53,6 +66,9 @@ pub enum Wrote {
     Removal,
     /// One or more of tags, retention and legal hold of a version that was there.
     Attributes,
+    /// A multipart upload was begun; or, without [`Receipt::upload`], the one begun before has ended without becoming
+    /// the version.
+    Upload,
     /// A symbol that a newer release wrote.
     #[serde(other)]
     Unknown,

@@ -47,6 +47,19 @@ pub struct Replica {
     pub checksums: Vec<Checksum>,
 }
 
+impl Replica {
+    /// The multipart upload of this id that will become this replica.
+    #[must_use]
+    pub fn upload(&self, upload_id: &str) -> Upload {
+        let checksum = self
+            .checksums
+            .first()
+            .map(|checksum| UploadChecksum { algorithm: checksum.algorithm.clone(), kind: checksum.kind });
+        let version = self.version.clone();
+        Upload { version, upload_id: upload_id.to_owned(), initiated_ms: None, checksum }
+    }
+}
+
 /// Bytes to be written.
 pub enum Body {
     /// In memory; Content-MD5 is computed by the site.
@@ -95,7 +108,7 @@ pub struct Written {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// The version that it will become. Stores do not list it: of an upload found by [`crate::Site::uploads_of`] the id
-    /// is `null`, and whoever resumes it must know from elsewhere which version it belongs to.
+    /// is `null`, and whoever resumes it must know from elsewhere which version it belongs to ([`Replica::upload`]).
     pub version: VersionRef,
     /// The store's upload id.
     pub upload_id: String,

@@ -78,6 +78,7 @@ async fn conforms(kind: StoreKind, dialect: DialectName, quirks: Quirks, fast: O
     let direct = site(store.endpoint(), S3SiteConfig::DEFAULT_WRITE_EXPIRY);
     let mut bench = Bench::new(direct, Arc::new(client), quirks, Arc::new(now_ms), "conformance");
     bench.late_site = Some(site(slow_way.origin(), EXPIRY));
+    bench.brief_site = Some(site(store.endpoint(), EXPIRY));
     let failures = conformance::run(&bench).await;
     store.stop().await.unwrap();
     let said: Vec<_> = failures.iter().map(|(check, failure)| format!("{check}: {failure}")).collect();

@@ -44,8 +44,8 @@ const EVENT_ROOM: i64 = 65_536;
 /// The whole configuration; valid once it exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// `state_dir`: where the index and the quarantine are kept, in a folder per site. All of it can be rebuilt, but
-    /// for the quarantine. Required.
+    /// `state_dir`: where the index and the quarantine are kept, in a folder per site, and, while they are under way,
+    /// large bodies that must be hashed before they are sent. All of it can be rebuilt, but for the quarantine. Required.
     pub state_dir: PathBuf,
     /// `drain_timeout`: how long a stop may take to finish what is in flight. Default `20s`.
     pub drain_timeout: Duration,

@@ -74,7 +74,10 @@ fn parts(shared: &Shared) -> Result<Parts, Failure> {
         ids: shared.ids.clone(),
         observer: Arc::new(ConsumerMetrics::new(&shared.metrics, &shared.at)),
         holds: Arc::new(Holds::default()),
-        config: ApplyConfig::default(),
+        config: ApplyConfig {
+            spool: config.state_dir.join(shared.at.as_str()).join("spool"),
+            ..ApplyConfig::default()
+        },
     })
 }
 

@@ -21,6 +21,7 @@ pub struct ConsumerMetrics {
     bytes: Counter<u64>,
     writes: Counter<u64>,
     retries: Counter<u64>,
+    unproved: Counter<u64>,
     dead: Counter<u64>,
     hold: Gauge<f64>,
     doubts: Counter<u64>,
@@ -41,6 +42,7 @@ impl ConsumerMetrics {
             bytes: metrics.counter(names::REPLICATED_BYTES),
             writes: metrics.counter(names::REPLICA_WRITES),
             retries: metrics.counter(names::RETRIES),
+            unproved: metrics.counter(names::UNPROVED),
             dead: metrics.counter(names::DEAD_LETTERS),
             hold: metrics.gauge(names::HOLD),
             doubts: metrics.counter(names::DOUBTS),
@@ -77,6 +79,10 @@ impl Observer for ConsumerMetrics {
         // A source's clock that is ahead would make the lag negative.
         self.lag.record(lag_seconds.max(0.0), &by_bucket(stream));
         self.bytes.add(bytes, &by_bucket(stream));
+    }
+
+    fn unproved(&self, stream: Stream<'_>) {
+        self.unproved.add(1, &by_bucket(stream));
     }
 
     fn replica_write(&self, stream: Stream<'_>, what: &'static str) {

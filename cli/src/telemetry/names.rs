@@ -101,6 +101,11 @@ pub const REPLICATION_LAG_SECONDS: Name =
     name("twinlog_replication_lag_seconds", "From a version's birth at the source to its birth at the target.");
 /// Counter by link, bucket.
 pub const REPLICATED_BYTES: Name = name("twinlog_replicated_bytes_total", "Bytes of bodies written as replicas.");
+/// Counter by link, bucket.
+pub const UNPROVED: Name = name(
+    "twinlog_unproved_objects_total",
+    "Objects written whose bytes nothing proves to be the source's: the ETag is no digest and there is no checksum.",
+);
 /// Counter by link, bucket, kind.
 pub const REPLICA_WRITES: Name = name("twinlog_replica_writes_total", "Requests that wrote into the target.");
 /// Counter by link, bucket, reason.

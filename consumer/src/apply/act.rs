@@ -1,5 +1,6 @@
 //! Executing a plan's actions at the target, each with its receipt.
 
+use tokio::time::Instant;
 use twinlog_log::lane::Slot;
 use twinlog_schemas::{Encryption, Receipt, RetentionWritten, Wrote};
 use twinlog_site::{Precondition, Reading, SiteError, SiteErrorKind, Written};
@@ -23,29 +24,39 @@ struct Receipted {
 }
 
 impl Apply {
-    /// Executes actions in order and stops at the first that fails; each is idempotent with a read before it.
+    /// Executes actions in order and stops at the first that fails; each is idempotent with a read before it. Says
+    /// whether one took longer than a write stays acceptable: somebody else may own the version by now.
     pub(super) async fn act(
         &self,
         slot: &mut Slot,
         job: &Job<'_>,
         actions: Vec<Action>,
         target_encrypts: bool,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
+        let mut outlived = false;
         for action in actions {
             let what = label(&action);
-            let left = self.execute(job, action, target_encrypts).await?;
+            let began = Instant::now();
+            let left = self.execute(slot, job, action, target_encrypts).await?;
+            outlived |= began.elapsed() > self.parts.here.write_expiry();
             self.parts.observer.replica_write(self.stream(job), what);
             self.receipt(slot, job, left).await;
         }
-        Ok(())
+        Ok(outlived)
     }
 
-    async fn execute(&self, job: &Job<'_>, action: Action, target_encrypts: bool) -> Result<Left, Trouble> {
+    async fn execute(
+        &self,
+        slot: &mut Slot,
+        job: &Job<'_>,
+        action: Action,
+        target_encrypts: bool,
+    ) -> Result<Left, Trouble> {
         let (here, version) = (&self.parts.here, &job.version);
         let left = |wrote, attributes| Ok(Left { wrote, attributes });
         match action {
             Action::Put(precondition, attributes) => {
-                self.put(job, &precondition, &attributes, target_encrypts).await?;
+                self.put(slot, job, &precondition, &attributes, target_encrypts).await?;
                 let retention = Some(RetentionWritten { value: attributes.retention });
                 let (tags, legal_hold) = (Some(attributes.tags), Some(attributes.legal_hold));
                 left(Wrote::Object, Receipted { tags, retention, legal_hold })
@@ -77,6 +88,7 @@ impl Apply {
 
     async fn put(
         &self,
+        slot: &mut Slot,
         job: &Job<'_>,
         precondition: &Precondition,
         attributes: &Attributes,
@@ -91,8 +103,17 @@ impl Apply {
             budget: &self.budget,
             replica: replica(event, object, attributes, target_encrypts),
             object,
+            clear: object.encryption == Encryption::None && !target_encrypts,
+            spool: &self.parts.config.spool,
         };
-        let written = transfer.run(precondition).await?;
+        let written = if object.parts.is_empty() {
+            transfer.single(precondition).await?
+        } else {
+            self.upload(slot, job, &transfer).await?
+        };
+        if !transfer.proves(&written) {
+            self.parts.observer.unproved(self.stream(job));
+        }
         let etag = (object.encryption == Encryption::None).then_some(object.etag.as_str());
         self.verify(job, etag, &written)
     }
@@ -158,6 +179,7 @@ impl Apply {
             tags,
             retention,
             legal_hold,
+            upload: None,
         };
         self.received(slot, receipt).await;
     }

@@ -13,12 +13,14 @@ mod record;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 #[cfg(test)]
 pub(crate) use attributes::join as join_for_tests;
 pub use doubt::Doubts;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +55,8 @@ pub struct ApplyConfig {
     pub digest_tries: u32,
     /// Bytes buffered by all transfers at a time.
     pub buffer_bytes: u64,
+    /// The folder for bodies that must be hashed before they are sent and are too large for memory; made when needed.
+    pub spool: PathBuf,
     /// How long bringing the index to the end of the facts may take before lanes begin without an unreachable cluster.
     pub catch_up: Duration,
 }
@@ -67,6 +71,7 @@ impl Default for ApplyConfig {
             probe_every: Duration::from_secs(5),
             digest_tries: 5,
             buffer_bytes: 64 << 20,
+            spool: std::env::temp_dir(),
             catch_up: Duration::from_secs(60),
         }
     }

@@ -68,6 +68,10 @@ impl Apply {
         };
         self.merged_event(slot, &event).await;
         let (outcome, rule) = self.settle(slot, &job).await;
+        if event.creates() && event.object.as_ref().is_some_and(|object| !object.parts.is_empty()) {
+            // However this ended, nobody goes on with what may have been begun.
+            self.end_upload(slot, &job).await;
+        }
         self.planned.remember(event.event_id);
         self.parts.observer.event_done(stream, outcome, rule);
         if outcome == Outcome::Applied {

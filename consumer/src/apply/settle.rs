@@ -60,9 +60,18 @@ struct Progress {
     unsure: bool,
     /// The next step must read, because what a write did is not known.
     must_read: bool,
+    /// A plan was executed, but so slowly that another owner may have acted meanwhile: the version is looked at again.
+    applied: bool,
     broken: u32,
     replans: u32,
     refusals: u32,
+}
+
+impl Progress {
+    /// How the job ended, with what was done before the last look.
+    fn ended(&self, outcome: Outcome) -> Outcome {
+        if self.applied && outcome == Outcome::Unchanged { Outcome::Applied } else { outcome }
+    }
 }
 
 /// How often a version that refuses a write is read and planned again before that is a dead letter.
@@ -82,6 +91,7 @@ impl Apply {
             answered: None,
             unsure: false,
             must_read: false,
+            applied: false,
             broken: 0,
             replans: 0,
             refusals: 0,
@@ -89,7 +99,7 @@ impl Apply {
         loop {
             let target_encrypts = self.guarded(slot, job).await;
             let ended = match self.step(slot, job, &mut progress, target_encrypts).await {
-                Ok(Step::Done(outcome, rule)) => return (outcome, rule.name()),
+                Ok(Step::Done(outcome, rule)) => return (progress.ended(outcome), rule.name()),
                 Ok(Step::Dead(rule, message)) => Some((rule.name(), message)),
                 Ok(Step::Again) => None,
                 Err(trouble) => match self.trouble(slot, job, &mut progress, trouble).await {
@@ -137,8 +147,14 @@ impl Apply {
             Plan::Act(rule, actions) => {
                 let acted = self.act(slot, job, actions, target_encrypts).await;
                 progress.unsure |= acted.as_ref().is_err_and(|trouble| trouble.error.outcome_unknown);
-                acted?;
-                Ok(Step::Done(Outcome::Applied, rule))
+                if !acted? {
+                    return Ok(Step::Done(Outcome::Applied, rule));
+                }
+                if let Err(error) = self.parts.tail.caught_up(self.parts.config.catch_up).await {
+                    tracing::warn!(%error, "looking at a slow write without the newest facts of a cluster");
+                }
+                (progress.applied, progress.must_read) = (true, true);
+                Ok(Step::Again)
             }
             Plan::Doubt(rule) => {
                 tracing::info!(rule = rule.name(), bucket = %job.version.bucket, "asking this site about an unexplained value");

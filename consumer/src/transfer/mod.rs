@@ -3,15 +3,26 @@
 mod budget;
 mod multipart;
 mod single;
+mod spool;
+mod upload;
 
 pub use budget::Budget;
+pub use upload::spent;
+
+use std::ops::Range;
+use std::path::Path;
 
 use md5::{Digest, Md5};
-use twinlog_schemas::{ChangeEvent, Encryption, ObjectState};
-use twinlog_site::{Precondition, Replica, Site, SiteError, SiteErrorKind, Written};
+use twinlog_schemas::{ChangeEvent, ChecksumType, Encryption, ObjectState};
+use twinlog_site::{BodyStream, Replica, Site, SiteError, SiteErrorKind, Written};
 
 use crate::failure::End;
 use crate::plan::Attributes;
+
+/// A body or part up to this size is read whole, where it cannot be sent as it comes.
+const BUFFERED: u64 = 8 << 20;
+/// What one body takes up in memory that is sent as it comes.
+const STREAMING: u64 = 256 << 10;
 
 /// A store call that failed, and at which end.
 #[derive(Debug)]
@@ -44,12 +55,33 @@ pub struct Transfer<'a> {
     pub replica: Replica,
     /// The object as the event describes it.
     pub object: &'a ObjectState,
+    /// Whether the target keeps the bytes in clear, so that the ETag of what is sent is its digest.
+    pub clear: bool,
+    /// The folder for bodies that must be hashed before they are sent and are too large for memory.
+    pub spool: &'a Path,
 }
 
 impl Transfer<'_> {
-    /// Moves the body and writes the version. Part by part no precondition is looked at: the caller has read the target.
-    pub async fn run(&self, precondition: &Precondition) -> Result<Written, Trouble> {
-        if self.object.parts.is_empty() { self.single(precondition).await } else { self.multipart().await }
+    /// Opens the body at the source, or a range of it.
+    async fn open(&self, range: Option<Range<u64>>) -> Result<BodyStream, Trouble> {
+        self.source.open(&self.replica.version, range, &self.object.etag).await.map_err(Trouble::source)
+    }
+
+    /// Whether something proves that the bytes written are the source's: its ETag, or a checksum of the whole, which the
+    /// target compares.
+    #[must_use]
+    pub fn proves(&self, written: &Written) -> bool {
+        let digest = if self.object.parts.is_empty() { digest(&self.object.etag) } else { None };
+        let by_etag = match digest {
+            Some(digest) => self.digest_etag() || written.sent_md5 == Some(digest),
+            None => self.digest_etag() && !self.object.parts.is_empty(),
+        };
+        by_etag || self.object.checksums.iter().any(|checksum| checksum.kind == ChecksumType::FullObject)
+    }
+
+    /// Whether the source's ETag, where it has the form of a digest, is one.
+    fn digest_etag(&self) -> bool {
+        self.object.encryption == Encryption::None
     }
 
     /// The body that travelled along, if it is still the one that the ETag is the digest of: capture may have read it
@@ -61,7 +93,7 @@ impl Transfer<'_> {
         } else {
             multipart::etag(&self.object.parts, inline)
         };
-        let checkable = self.object.encryption == Encryption::None && made.len() == self.object.etag.len();
+        let checkable = self.digest_etag() && made.len() == self.object.etag.len();
         let intact = !checkable || made == self.object.etag;
         if !intact {
             tracing::warn!(version = %self.replica.version, "the event's body is not its ETag's: asking the source");

@@ -2,44 +2,33 @@
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use md5::{Digest, Md5};
-use twinlog_schemas::{Encryption, Part};
-use twinlog_site::{Body, BodyStream, PartWritten, SiteError, SiteErrorKind, Upload, Written};
+use twinlog_schemas::Part;
+use twinlog_site::{Body, PartWritten, SiteError, SiteErrorKind, Upload, Written};
 
-use super::{Transfer, Trouble};
+use super::upload::COMPLETE;
+use super::{BUFFERED, STREAMING, Transfer, Trouble};
 
 /// Parts of one object under way at a time.
 const PARALLEL: usize = 4;
-/// A part up to this size is read whole and sent with its digest; a larger one streams and is compared afterwards.
-const BUFFERED: u64 = 8 << 20;
 /// How often one part is tried before the whole transfer is given back to its caller's backoff.
 const TRIES: u32 = 3;
 
 impl Transfer<'_> {
-    pub(super) async fn multipart(&self) -> Result<Written, Trouble> {
-        let upload = self.target.create_upload(&self.replica).await.map_err(Trouble::target)?;
-        match self.finish(&upload).await {
-            Ok(written) => Ok(written),
-            Err(trouble) => {
-                // A Complete of unknown outcome may still act on the upload; everything else is given up now.
-                if !trouble.error.outcome_unknown
-                    && let Err(error) = self.target.abort_upload(&upload).await
-                {
-                    tracing::warn!(%error, "an unfinished upload could not be aborted");
-                }
-                Err(trouble)
-            }
-        }
-    }
-
-    async fn finish(&self, upload: &Upload) -> Result<Written, Trouble> {
-        let mut parts: Vec<PartWritten> = stream::iter(layout(&self.object.parts))
+    /// Sends the parts that were not `found` at the target, and completes the upload. It stays where this fails: what
+    /// was sent is found by the next try. No precondition is looked at: the caller has read the target.
+    pub async fn finish(&self, upload: &Upload, found: Vec<PartWritten>) -> Result<Written, Trouble> {
+        let missing = layout(&self.object.parts);
+        let missing = missing.into_iter().filter(|(part, _)| !found.iter().any(|held| held.part == *part));
+        let sent: Vec<PartWritten> = stream::iter(missing)
             .map(|(part, range)| self.part(upload, part, range))
             .buffer_unordered(PARALLEL)
             .try_collect()
             .await?;
+        let mut parts = found;
+        parts.extend(sent);
         parts.sort_by_key(|written| written.part.number);
         self.verify(&parts)?;
         self.target.complete_upload(upload, &self.replica, &parts).await.map_err(Trouble::target)
@@ -58,17 +47,16 @@ impl Transfer<'_> {
 
     async fn send(&self, upload: &Upload, part: Part, range: Range<u64>) -> Result<PartWritten, Trouble> {
         let length = range.end - range.start;
-        let held = if length <= BUFFERED { self.budget.take(length).await } else { None };
+        let held = self.budget.take(if length <= BUFFERED { length } else { STREAMING }).await;
         let body = self.body(range).await?;
         let written = self.target.put_part(upload, part, body).await.map_err(Trouble::target)?;
         drop(held);
-        let sent = written.sent_md5.map(hex::encode);
-        let plain = self.object.encryption == Encryption::None && written.etag.len() == 32;
-        match sent {
-            Some(sent) if plain && sent != written.etag => Err(self.broken(
-                "UploadPart",
-                format!("part {} was sent as {sent} and stored as {}", part.number, written.etag),
-            )),
+        match (written.sent_md5, self.stored_md5(&written)) {
+            (Some(sent), Some(stored)) if sent != stored => {
+                let (sent, stored) = (hex::encode(sent), hex::encode(stored));
+                Err(self
+                    .broken("UploadPart", format!("part {} was sent as {sent} and stored as {stored}", part.number)))
+            }
             _ => Ok(written),
         }
     }
@@ -83,31 +71,24 @@ impl Transfer<'_> {
         if length == 0 {
             return Ok(Body::Bytes(Bytes::new()));
         }
-        let version = &self.replica.version;
-        let stream = self.source.open(version, Some(range), &self.object.etag).await.map_err(Trouble::source)?;
-        if length > BUFFERED {
+        let stream = self.open(Some(range)).await?;
+        if length > BUFFERED && self.clear {
             return Ok(Body::Stream { stream, length, md5: None });
         }
-        let bytes = collect(stream, length).await.map_err(Trouble::source)?;
-        if bytes.len() as u64 != length {
-            return Err(
-                self.broken("UploadPart", format!("the source sent {} of a part's {length} bytes", bytes.len()))
-            );
-        }
-        Ok(Body::Bytes(bytes))
+        self.spooled(stream, length).await
     }
 
     /// The digest of the parts' digests must be the source's ETag before the version comes to be.
     fn verify(&self, parts: &[PartWritten]) -> Result<(), Trouble> {
-        let digests: Option<Vec<[u8; 16]>> = parts.iter().map(|part| part.sent_md5).collect();
-        let Some(digests) = digests.filter(|_| self.object.encryption == Encryption::None) else { return Ok(()) };
+        let digests: Option<Vec<[u8; 16]>> =
+            parts.iter().map(|part| part.sent_md5.or_else(|| self.stored_md5(part))).collect();
+        let Some(digests) = digests.filter(|_| self.digest_etag()) else { return Ok(()) };
         let of_all = Md5::digest(digests.concat());
         let etag = format!("{}-{}", hex::encode(of_all), parts.len());
         if etag == self.object.etag {
             return Ok(());
         }
-        Err(self
-            .broken("UploadPart", format!("the parts' digests make {etag}, the source's ETag is {}", self.object.etag)))
+        Err(self.broken(COMPLETE, format!("the parts' digests make {etag}, the source's ETag is {}", self.object.etag)))
     }
 }
 
@@ -130,14 +111,6 @@ fn layout(parts: &[Part]) -> Vec<(Part, Range<u64>)> {
         (*part, range)
     };
     parts.iter().map(place).collect()
-}
-
-async fn collect(mut stream: BodyStream, length: u64) -> Result<Bytes, SiteError> {
-    let mut bytes = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
-    while let Some(chunk) = stream.next().await {
-        bytes.extend_from_slice(&chunk?);
-    }
-    Ok(bytes.freeze())
 }
 
 fn transient(error: &SiteError) -> bool {

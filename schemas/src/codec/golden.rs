@@ -7,7 +7,7 @@ use super::*;
 use crate::object::{Checksum, ChecksumType, ContentHeaders, Encryption, ObjectState, Part, TimePrecision};
 use crate::{
     Answer, Basis, EventId, FactBody, NullRegister, NullState, Removal, Retention, RetentionMode, RetentionWritten,
-    SiteName, Stamp, StoreReading, Tags, Told, Wrote,
+    SiteName, Stamp, StoreReading, Tags, Told, UploadBegun, Wrote,
 };
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -139,7 +139,7 @@ fn facts() {
 #[test]
 fn receipts() {
     let codec = Codec::new().unwrap();
-    let receipt = Receipt {
+    let attributes = Receipt {
         event_id: id(),
         site: "west".parse().unwrap(),
         source: east(),
@@ -151,8 +151,21 @@ fn receipts() {
         tags: Some(tags()),
         retention: Some(RetentionWritten { value: Some(retention()) }),
         legal_hold: Some(false),
+        upload: None,
     };
-    let bytes = codec.encode_receipt(&receipt).unwrap();
-    check("receipt-1", &bytes);
-    assert_eq!(codec.decode_receipt(&bytes), Ok(receipt));
+    assert_eq!(codec.decode_receipt(&released("receipt-1")), Ok(attributes.clone()));
+    let upload = Some(UploadBegun { upload_id: "u-1".into(), begun_with: "5d41".into() });
+    let begun =
+        Receipt { wrote: Wrote::Upload, tags: None, retention: None, legal_hold: None, upload, ..attributes.clone() };
+    for (name, receipt) in [("receipt-2-attributes", attributes), ("receipt-2-upload", begun)] {
+        let bytes = codec.encode_receipt(&receipt).unwrap();
+        check(name, &bytes);
+        assert_eq!(codec.decode_receipt(&bytes), Ok(receipt));
+    }
+}
+
+/// What an earlier release wrote.
+fn released(name: &str) -> Vec<u8> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.hex"));
+    hex::decode(std::fs::read_to_string(file).unwrap().trim_end()).unwrap()
 }

@@ -81,6 +81,8 @@ pub struct Bench {
     pub client: Arc<dyn Client>,
     /// The same store over a way so slow that every write arrives after its expiry, where there is such a way.
     pub late_site: Option<Arc<dyn Site>>,
+    /// The same store, reached directly, with writes that expire after a second or two.
+    pub brief_site: Option<Arc<dyn Site>>,
     /// Where this store differs from the contract. Every difference is asserted, not tolerated.
     pub quirks: Quirks,
     /// The clock that retentions are counted from, milliseconds since the Unix epoch.
@@ -91,7 +93,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A bench without a late way.
+    /// A bench without a late way and without brief writes.
     pub fn new(
         site: Arc<dyn Site>,
         client: Arc<dyn Client>,
@@ -99,7 +101,16 @@ impl Bench {
         now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
         prefix: impl Into<String>,
     ) -> Self {
-        Self { site, client, late_site: None, quirks, now_ms, prefix: prefix.into(), drawn: AtomicU64::new(0) }
+        Self {
+            site,
+            client,
+            late_site: None,
+            brief_site: None,
+            quirks,
+            now_ms,
+            prefix: prefix.into(),
+            drawn: AtomicU64::new(0),
+        }
     }
 
     /// Makes the buckets that the checks use.

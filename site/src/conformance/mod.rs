@@ -94,6 +94,7 @@ pub const CHECKS: &[Check] = checks![
     bucket::permissions_and_clock,
     silence::replica_writes_raise_no_notice,
     expiry::late_writes_do_not_act,
+    expiry::slow_bodies_are_taken,
 ];
 
 /// Makes the buckets and runs all checks; the failures by name, in order.

@@ -48,7 +48,7 @@ impl Refusal {
     pub(super) const TAG: Self =
         Self::new(SiteErrorKind::Refused, 400, "InvalidTag", "the tag value you have provided is invalid");
     pub(super) const INVALID_PART: Self =
-        Self::new(SiteErrorKind::Refused, 400, "InvalidPart", "a part is missing or its ETag differs");
+        Self::new(SiteErrorKind::Digest, 400, "InvalidPart", "a part is missing or its ETag differs");
     pub(super) const CORRUPTED: Self = Self::new(SiteErrorKind::Server, 500, "InternalError", "file is corrupted");
     pub(super) const EXPIRED: Self = Self::new(SiteErrorKind::Expired, 403, "AccessDenied", "request has expired");
 

@@ -20,6 +20,7 @@ const CODES: &[(&str, SiteErrorKind)] = &[
     ("NoSuchVersion", Kind::NoSuchVersion),
     ("NotFound", Kind::NoSuchVersion),
     ("NoSuchUpload", Kind::NoSuchUpload),
+    ("InvalidPart", Kind::Digest),
     ("SlowDown", Kind::Throttled),
     ("SlowDownRead", Kind::Throttled),
     ("SlowDownWrite", Kind::Throttled),

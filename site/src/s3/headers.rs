@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use twinlog_schemas::{ChecksumType, Encryption, Retention, RetentionMode, VersionRef};
+use twinlog_schemas::{Checksum, ChecksumType, Encryption, Retention, RetentionMode, VersionRef};
 
 use crate::dialect::Dialect;
-use crate::replica::{Replica, UploadChecksum};
+use crate::replica::Replica;
 
 /// Header lines in the order in which they are written.
 pub(super) type HeaderLines = Vec<(Cow<'static, str>, String)>;
@@ -171,9 +171,9 @@ fn encryption(lines: &mut HeaderLines, replica: &Replica) -> Result<(), Unwritab
 
 fn checksums(lines: &mut HeaderLines, replica: &Replica, stage: Stage) {
     if stage == Stage::Create {
-        if let Some(UploadChecksum { algorithm, kind }) = upload_checksum(replica) {
-            one(lines, "x-amz-checksum-algorithm", &algorithm);
-            one(lines, "x-amz-checksum-type", type_name(kind));
+        if let Some(Checksum { algorithm, kind, .. }) = replica.checksums.first() {
+            one(lines, "x-amz-checksum-algorithm", algorithm);
+            one(lines, "x-amz-checksum-type", type_name(*kind));
         }
         return;
     }
@@ -185,12 +185,6 @@ fn checksums(lines: &mut HeaderLines, replica: &Replica, stage: Stage) {
             one(lines, "x-amz-checksum-type", type_name(checksum.kind));
         }
     }
-}
-
-/// The checksum that a multipart upload of this replica is begun with.
-pub(super) fn upload_checksum(replica: &Replica) -> Option<UploadChecksum> {
-    let first = replica.checksums.first()?;
-    Some(UploadChecksum { algorithm: first.algorithm.clone(), kind: first.kind })
 }
 
 fn type_name(kind: ChecksumType) -> &'static str {

@@ -9,7 +9,7 @@ use twinlog_schemas::{BucketName, Checksum, ChecksumType, ObjectKey, Part, Versi
 use crate::error::{SiteError, SiteErrorKind};
 use crate::replica::{Body, PartWritten, Replica, Upload, UploadChecksum, Written};
 
-use super::headers::{Stage, silent, upload_checksum};
+use super::headers::{Stage, silent};
 use super::list::form_decoded;
 use super::outgoing::Outgoing;
 use super::put::{same_version, written};
@@ -26,7 +26,7 @@ impl S3Site {
         let request = self.client.create_multipart_upload().bucket(version.bucket.as_str()).key(version.key.as_str());
         let output = request.customize().interceptor(amend).send().await.map_err(|error| attempt.failed(error))?;
         let upload_id = output.upload_id.ok_or_else(|| attempt.error(SiteErrorKind::Malformed, "no upload id"))?;
-        Ok(Upload { version: version.clone(), upload_id, initiated_ms: None, checksum: upload_checksum(replica) })
+        Ok(replica.upload(&upload_id))
     }
 
     pub(super) async fn send_part(&self, upload: &Upload, part: Part, body: Body) -> Result<PartWritten, SiteError> {

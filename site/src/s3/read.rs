@@ -197,6 +197,8 @@ impl S3Site {
             .version_id(version.version_id.as_str())
             .if_match(format!("\"{etag}\""))
             .set_range(range.as_ref().map(|range| format!("bytes={}-{}", range.start, range.end - 1)))
+            // A checksum is of the whole; the client compares it.
+            .set_checksum_mode(range.is_none().then_some(ChecksumMode::Enabled))
             .customize()
             .interceptor(Amend::local_read())
             .send()

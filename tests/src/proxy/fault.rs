@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -71,11 +71,17 @@ pub(super) struct Faults {
     state: watch::Sender<State>,
     queued: Mutex<VecDeque<(Wanted, Fault)>>,
     requests: AtomicU64,
+    counted: Mutex<Vec<(Wanted, Arc<AtomicU64>)>>,
 }
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { state: watch::Sender::new(State::default()), queued: Mutex::default(), requests: AtomicU64::new(0) }
+        Self {
+            state: watch::Sender::new(State::default()),
+            queued: Mutex::default(),
+            requests: AtomicU64::new(0),
+            counted: Mutex::default(),
+        }
     }
 }
 
@@ -92,6 +98,12 @@ impl Faults {
         self.requests.load(Ordering::SeqCst)
     }
 
+    pub(super) fn count(&self, wanted: Wanted) -> Arc<AtomicU64> {
+        let counter = Arc::default();
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).push((wanted, Arc::clone(&counter)));
+        counter
+    }
+
     pub(super) fn set(&self, change: impl FnOnce(&mut State)) {
         // Even an unchanged state is told: mending lets held answers go.
         self.state.send_modify(change);
@@ -104,6 +116,11 @@ impl Faults {
     /// A request begins with this line: which fault is it for?
     pub(super) fn begins(&self, line: &str) -> Option<Fault> {
         self.requests.fetch_add(1, Ordering::SeqCst);
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, counter) in counted.iter().filter(|(wanted, _)| wanted.fits(line)) {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+        drop(counted);
         let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
         let at = queued.iter().position(|(wanted, _)| wanted.fits(line))?;
         queued.remove(at).map(|(_, fault)| fault)

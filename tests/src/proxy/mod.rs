@@ -9,7 +9,7 @@ mod pipe;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -97,6 +97,12 @@ impl Proxy {
     /// Lets through at most so many bytes a second, per connection and direction.
     pub fn bandwidth(&self, bytes_per_second: u64) {
         self.faults.set(|state| state.bandwidth = Some(bytes_per_second));
+    }
+
+    /// Counts the requests that fit, from now on.
+    #[must_use]
+    pub fn count(&self, wanted: Wanted) -> Arc<AtomicU64> {
+        self.faults.count(wanted)
     }
 
     /// How many requests have begun so far.

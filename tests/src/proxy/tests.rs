@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::Ordering;
 
 use axum::{Router, body::Bytes, routing::any};
 
@@ -63,11 +60,13 @@ async fn without_faults_everything_goes_through() {
 #[tokio::test]
 async fn a_rejected_request_never_arrives() {
     let bench = Bench::new().await;
+    let (puts_of_a, gets) = (bench.proxy.count(Wanted::new("PUT", "/a")), bench.proxy.count(Wanted::new("GET", "")));
     bench.proxy.inject(Wanted::new("PUT", "b"), Fault::Reject);
     assert_eq!(bench.put("a", b"1".to_vec()).await.unwrap().0, 200);
     assert_eq!(bench.put("b", b"1".to_vec()).await.unwrap().0, 503);
     assert_eq!(bench.put("b", b"1".to_vec()).await.unwrap().0, 200);
     assert_eq!((bench.reached(), bench.proxy.unused()), (2, 0));
+    assert_eq!((puts_of_a.load(Ordering::SeqCst), gets.load(Ordering::SeqCst)), (1, 0));
 }
 
 /// Guarantees: the store has acted although the client got no answer.

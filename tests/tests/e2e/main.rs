@@ -10,6 +10,7 @@ mod attributes;
 mod bad_records;
 mod bad_set_up;
 mod doors;
+mod large;
 mod loops;
 mod main_job;
 mod outages;

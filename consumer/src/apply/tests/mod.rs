@@ -12,3 +12,4 @@ mod letters;
 mod outages;
 mod removals;
 mod seen;
+mod uploads;

@@ -14,6 +14,7 @@ pub(super) struct Told {
     pub letters: Vec<String>,
     pub holds: Vec<Option<String>>,
     pub doubts: usize,
+    pub unproved: usize,
 }
 
 /// The observer.
@@ -46,6 +47,10 @@ impl Observer for Seen {
     }
 
     fn replicated(&self, _: Stream<'_>, _: f64, _: u64) {}
+
+    fn unproved(&self, _: Stream<'_>) {
+        self.told().unproved += 1;
+    }
 
     fn replica_write(&self, _: Stream<'_>, what: &'static str) {
         self.told().writes.push(what);

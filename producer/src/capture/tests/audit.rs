@@ -39,6 +39,7 @@ fn written(state: &mut VersionState, hold: Option<bool>, retention: Option<Reten
         tags: None,
         retention: retention.map(|value| RetentionWritten { value: Some(value) }),
         legal_hold: hold,
+        upload: None,
     });
 }
 

@@ -119,6 +119,7 @@ fn a_replicated_marker_told_again_is_no_birth() {
         tags: None,
         retention: None,
         legal_hold: None,
+        upload: None,
     });
     let again = outcome(&told_at(ms + 700), &marker, &replica);
     assert_eq!((again.events.len(), again.settled), (0, Some(Settled::Untold)));

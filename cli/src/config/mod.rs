@@ -4,6 +4,7 @@
 //! It is read whole before anything starts, and every fault is told at once with its line. The fields' documentation is
 //! the operator's: key, meaning, default.
 
+mod address;
 mod cluster;
 mod duration;
 mod example;
@@ -97,9 +98,10 @@ impl Config {
             root.fault_at(Origin::Nowhere, "sites", "at least two sites are needed, [sites.<name>]");
         }
         let place = state_dir.clone().unwrap_or_default();
+        let mut taken = address::Taken::default();
         let sites: BTreeMap<_, _> = declared
             .into_iter()
-            .filter_map(|(name, section)| SiteConfig::read(&name, section, &cluster_names, &place))
+            .filter_map(|(name, section)| SiteConfig::read(&name, section, &cluster_names, &place, &mut taken))
             .collect();
 
         if !root.has("links") {

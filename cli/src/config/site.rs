@@ -7,6 +7,7 @@ use axum::http::Uri;
 use twinlog_schemas::SiteName;
 use twinlog_site::DialectName;
 
+use super::address::{Taken, clash};
 use super::secret::Secret;
 use super::section::Section;
 
@@ -73,15 +74,17 @@ pub struct MetricsConfig {
 }
 
 impl SiteConfig {
-    /// Reads one site. `clusters` are the known names, `state_dir` the place of defaults.
+    /// Reads one site. `clusters` are the known names, `state_dir` the place of defaults, `taken` the addresses of the
+    /// sites before it.
     pub(super) fn read(
         name: &str,
         mut section: Section<'_>,
         clusters: &[String],
         state_dir: &Path,
+        taken: &mut Taken,
     ) -> Option<(SiteName, Self)> {
         let site = SiteName::new(name).map_err(|error| section.fault(error.to_string())).ok();
-        let endpoint = read_endpoint(&mut section);
+        let endpoint = read_endpoint(&mut section, taken);
         let region = section.text("region").unwrap_or_else(|| "us-east-1".to_owned());
         let dialect = section.required::<DialectName>("dialect", "write \"rustfs\" or \"minio\"");
         let cluster = read_cluster(&mut section, clusters);
@@ -92,8 +95,9 @@ impl SiteConfig {
         let own = section.texts("own_principals").map(|texts| texts.into_iter().map(|(_, text)| text).collect());
         let own_principals = own.unwrap_or_else(|| access_key.iter().cloned().collect());
         let (intake, metrics) = (section.section("intake"), section.section("metrics"));
-        let metrics = MetricsConfig::read(metrics);
-        let intake = IntakeConfig::read(intake, metrics.listen, || state_dir.join(name).join("quarantine"));
+        let metrics = MetricsConfig::read(metrics, taken);
+        let quarantine = || state_dir.join(name).join("quarantine");
+        let intake = IntakeConfig::read(intake, metrics.listen, quarantine, taken);
         let targets = section.section("targets");
         let targets = TargetsConfig::read(targets, dialect);
         section.end();
@@ -114,25 +118,27 @@ impl SiteConfig {
     }
 }
 
-fn read_endpoint(section: &mut Section<'_>) -> Option<String> {
+fn read_endpoint(section: &mut Section<'_>, taken: &mut Taken) -> Option<String> {
     let origin = section.origin_of("endpoint");
     let endpoint =
         section.required::<String>("endpoint", "the store's S3 endpoint, e.g. \"https://s3.east.example:9000\"")?;
-    let uri = endpoint.parse::<Uri>().ok();
-    let fits = uri.is_some_and(|uri| {
-        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-        scheme
-            && uri.host().is_some_and(|host| !host.is_empty())
-            && matches!(uri.path(), "" | "/")
-            && uri.query().is_none()
-    });
-    if !fits {
+    let fits = |uri: &Uri| {
+        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        let plain =
+            uri.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
+        matches!(uri.scheme_str(), Some("http" | "https")) && bare && plain
+    };
+    let Some(uri) = endpoint.parse().ok().filter(fits) else {
+        // Not shown as it was written: before an `@` stands a secret.
+        let shown =
+            endpoint.rsplit_once('@').map_or_else(|| format!("{endpoint:?}"), |(_, host)| format!("\"…@{host}\""));
         let message = format!(
-            "{endpoint:?} is not an endpoint: write http:// or https://, a host, a port where needed, and no path"
+            "{shown} is not an endpoint: write http:// or https://, a host, a port where needed, and nothing else"
         );
         section.fault_at(origin, "endpoint", message);
         return None;
-    }
+    };
+    taken.endpoint(section, origin, &uri);
     Some(endpoint.trim_end_matches('/').to_owned())
 }
 
@@ -155,15 +161,19 @@ fn read_cluster(section: &mut Section<'_>, clusters: &[String]) -> Option<String
 }
 
 impl IntakeConfig {
-    fn read(mut section: Section<'_>, metrics: SocketAddr, quarantine: impl FnOnce() -> PathBuf) -> Option<Self> {
+    fn read(
+        mut section: Section<'_>,
+        metrics: SocketAddr,
+        quarantine: impl FnOnce() -> PathBuf,
+        taken: &mut Taken,
+    ) -> Option<Self> {
         let origin = section.origin_of("listen");
         let listen = section.parsed("listen").unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8081)));
-        if listen == metrics {
-            section.fault_at(
-                origin,
-                "listen",
-                format!("{listen} is the address of the metrics too: give them one each"),
-            );
+        if clash(listen, metrics) {
+            let message = format!("{listen} and the metrics' {metrics} are one address: give them one each");
+            section.fault_at(origin, "listen", message);
+        } else {
+            taken.listen(&section, origin, listen);
         }
         let token = section.required_secret("token");
         let in_flight = section.number_or("in_flight", 1, 1_000_000, 1_024);
@@ -182,17 +192,29 @@ impl TargetsConfig {
         let fast = section.text("fast");
         let listens = dialect.is_none_or(|dialect| dialect.dialect().has_fast_listen());
         if dialect.is_some() && listens && fast.as_ref().is_some_and(|fast| !fast.is_empty()) {
-            section.fault_at(origin, "fast", "this store needs no second target: its fast door is the listen stream");
+            section.fault_at(
+                origin.clone(),
+                "fast",
+                "this store needs no second target: its fast door is the listen stream",
+            );
         }
         let default = (!listens).then(|| "TWINLOGFAST".to_owned());
+        let fast = fast.or(default).filter(|fast| !fast.is_empty());
+        // Stores tell the names of their targets apart by letters alone.
+        if fast.as_ref().is_some_and(|fast| fast.eq_ignore_ascii_case(&sure)) {
+            let message = format!("{sure} is the sure target too: the fast one is another, without a queue directory");
+            section.fault_at(origin, "fast", message);
+        }
         section.end();
-        Self { sure, fast: fast.or(default).filter(|fast| !fast.is_empty()) }
+        Self { sure, fast }
     }
 }
 
 impl MetricsConfig {
-    fn read(mut section: Section<'_>) -> Self {
+    fn read(mut section: Section<'_>, taken: &mut Taken) -> Self {
+        let origin = section.origin_of("listen");
         let listen = section.parsed("listen").unwrap_or(SocketAddr::from(([0, 0, 0, 0], 9464)));
+        taken.listen(&section, origin, listen);
         section.end();
         Self { listen }
     }

@@ -78,6 +78,44 @@ fn links_between_dialects_and_doubled_links_are_refused() {
 }
 
 #[test]
+fn two_sites_with_one_endpoint_are_refused_with_both_lines() {
+    let text = with("https://s3.west.example:9000", "HTTPS://S3.East.example:9000/");
+    let (east, west) = (line_of(&text, "endpoint = \"https://s3.east"), line_of(&text, "endpoint = \"HTTPS://S3.East"));
+    let told = faults(&text);
+    let expected =
+        format!("line {west}: sites.west.endpoint: HTTPS://S3.East.example:9000/ is sites.east.endpoint too");
+    assert!(told.contains(&expected.replace("HTTPS", "https")), "{told}");
+    assert!(told.contains(&format!("(line {east}): two sites are two stores")), "{told}");
+}
+
+#[test]
+fn addresses_and_targets_given_twice_are_refused() {
+    let text = with("# listen = \"0.0.0.0:8081\"", "listen = \"10.0.0.5:8081\"").replacen(
+        "[sites.west.intake]",
+        "[sites.west.intake]\nlisten = \"10.0.0.5:8081\"",
+        1,
+    );
+    let told = faults(&text);
+    assert!(told.contains("sites.west.intake.listen: 10.0.0.5:8081 is sites.east.intake.listen too (line "), "{told}");
+    let told = faults(&with("# listen = \"0.0.0.0:8081\"", "listen = \"127.0.0.1:9464\""));
+    assert!(told.contains("127.0.0.1:9464 and the metrics' 0.0.0.0:9464 are one address"), "{told}");
+    let told = faults(&EXAMPLE.replace("dialect = \"rustfs\"", "dialect = \"minio\"").replacen(
+        "# sure = \"TWINLOG\"",
+        "sure = \"twinlogfast\"",
+        1,
+    ));
+    assert!(told.contains("sites.east.targets.fast: twinlogfast is the sure target too"), "{told}");
+}
+
+#[test]
+fn a_link_to_itself_and_a_password_in_an_endpoint_are_refused() {
+    let told = faults(&with("target = \"west\"", "target = \"east\""));
+    assert!(told.contains("links[0]: source and target are the same site"), "{told}");
+    let told = faults(&with("https://s3.west.example:9000", "https://me:hunter2@s3.west.example"));
+    assert!(told.contains("\"…@s3.west.example\" is not an endpoint") && !told.contains("hunter2"), "{told}");
+}
+
+#[test]
 fn partitions_must_be_multiples_of_the_lanes() {
     let told = faults(&with("# [topics.changes]\n# partitions = 4", "[topics.changes]\npartitions = 6"));
     assert!(told.contains("topics.changes.partitions: 6 is not a multiple of the 4 lanes"), "{told}");

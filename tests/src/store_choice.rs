@@ -17,14 +17,24 @@ impl FromStr for StoreChoice {
     }
 }
 
-/// The store to run on.
-///
-/// # Errors
-/// [`ServerError::Missing`] where its program is not there, with how to get it.
-pub fn chosen(choice: Option<StoreChoice>) -> Result<StoreKind, ServerError> {
-    let kind = match choice {
-        Some(StoreChoice(kind)) => kind,
-        None => StoreKind::available().first().copied().unwrap_or(StoreKind::MinIo),
-    };
-    kind.found().map(|_| kind)
+/// The arguments by which every command is told its store.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct StoreArgs {
+    /// rustfs or minio. Default: RustFS where it is found, else MinIO.
+    #[arg(long)]
+    store: Option<StoreChoice>,
+}
+
+impl StoreArgs {
+    /// The store to run on.
+    ///
+    /// # Errors
+    /// [`ServerError::Missing`] where its program is not there, with how to get it.
+    pub fn chosen(self) -> Result<StoreKind, ServerError> {
+        let kind = match self.store {
+            Some(StoreChoice(kind)) => kind,
+            None => StoreKind::available().first().copied().unwrap_or(StoreKind::MinIo),
+        };
+        kind.found().map(|_| kind)
+    }
 }

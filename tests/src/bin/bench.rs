@@ -6,15 +6,14 @@ use clap::Parser;
 use twinlog_tests::{
     bench::{Bench, run},
     lab_error::LabError,
-    store_choice::{StoreChoice, chosen},
+    store_choice::StoreArgs,
 };
 
 /// Measure Twinlog beside the store's own replication.
 #[derive(Debug, Parser)]
 struct Args {
-    /// rustfs or minio. Default: RustFS where it is found, else MinIO.
-    #[arg(long)]
-    store: Option<StoreChoice>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Objects whose lag is taken.
     #[arg(long, default_value_t = 100)]
     samples: usize,
@@ -48,7 +47,7 @@ async fn main() -> ExitCode {
 
 async fn bench(args: Args) -> Result<(), LabError> {
     const MIB: u64 = 1024 * 1024;
-    let kind = chosen(args.store)?;
+    let kind = args.store.chosen()?;
     let folder =
         tempfile::Builder::new().prefix("twinlog-bench-").tempdir().map_err(LabError::io("making a folder"))?;
     let bench = Bench {

@@ -7,15 +7,14 @@ use clap::Parser;
 use twinlog_tests::{
     demo::{Show, run},
     lab_error::LabError,
-    store_choice::{StoreChoice, chosen},
+    store_choice::StoreArgs,
 };
 
 /// Show the main job live: two sites, written to at once, one of them away for a while, equal at the end.
 #[derive(Debug, Parser)]
 struct Args {
-    /// rustfs or minio. Default: RustFS where it is found, else MinIO.
-    #[arg(long)]
-    store: Option<StoreChoice>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// The seed of what the clients write.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -40,7 +39,7 @@ async fn main() -> ExitCode {
 }
 
 async fn demo(args: Args) -> Result<bool, LabError> {
-    let kind = chosen(args.store)?;
+    let kind = args.store.chosen()?;
     let folder = tempfile::Builder::new().prefix("twinlog-demo-").tempdir().map_err(LabError::io("making a folder"))?;
     let show = Show {
         kind,

@@ -10,15 +10,14 @@ use twinlog_tests::{
     server::{Life, StoreKind},
     session::{Environment, recorded},
     site::Site,
-    store_choice::{StoreChoice, chosen},
+    store_choice::StoreArgs,
 };
 
 /// Start a pair of active-active sites and leave it running.
 #[derive(Debug, Parser)]
 struct Args {
-    /// rustfs or minio. Default: RustFS where it is found, else MinIO.
-    #[arg(long)]
-    store: Option<StoreChoice>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// The bucket that is made at both sites, with versioning and object lock, and replicated.
     #[arg(long, default_value = "demo")]
     bucket: String,
@@ -41,7 +40,7 @@ async fn main() -> ExitCode {
 async fn up(args: Args) -> Result<(), LabError> {
     let folder = std::path::absolute(&args.folder).map_err(LabError::io("finding the folder"))?;
     vacant(&folder)?;
-    let kind = chosen(args.store)?;
+    let kind = args.store.chosen()?;
     std::fs::create_dir_all(&folder).map_err(LabError::io(format!("making {}", folder.display())))?;
     let options = PairOptions { kind, folder: folder.clone(), bucket: args.bucket, life: Life::Session };
     let started = Pair::start(options, |what| println!("{what}")).await;

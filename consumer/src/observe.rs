@@ -65,6 +65,8 @@ pub trait Observer: Send + Sync + 'static {
     fn dead_letter(&self, stream: Stream<'_>, reason: &str);
     /// A bucket of a link is held, or (with `None`) goes on.
     fn held(&self, stream: Stream<'_>, reason: Option<&str>);
+    /// So many more change events are being worked on (fewer, where it is negative).
+    fn in_flight(&self, stream: Stream<'_>, change: i64);
     /// A doubt was raised.
     fn doubted(&self, stream: Stream<'_>);
     /// Records of a partition were deleted unread.
@@ -84,6 +86,26 @@ impl Observer for Silent {
     fn retried(&self, _: Stream<'_>, _: &str) {}
     fn dead_letter(&self, _: Stream<'_>, _: &str) {}
     fn held(&self, _: Stream<'_>, _: Option<&str>) {}
+    fn in_flight(&self, _: Stream<'_>, _: i64) {}
     fn doubted(&self, _: Stream<'_>) {}
     fn gap(&self, _: &str, _: i64) {}
+}
+
+/// A change event that is being worked on, for as long as this lives: a call may be dropped at any await.
+pub(crate) struct InFlight<'a> {
+    observer: &'a dyn Observer,
+    stream: Stream<'a>,
+}
+
+impl<'a> InFlight<'a> {
+    pub(crate) fn begun(observer: &'a dyn Observer, stream: Stream<'a>) -> Self {
+        observer.in_flight(stream, 1);
+        Self { observer, stream }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.observer.in_flight(self.stream, -1);
+    }
 }

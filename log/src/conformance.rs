@@ -50,6 +50,7 @@ pub async fn run(subject: &dyn Subject, prefix: &str) -> Outcome {
     reading::an_unread_partition_does_not_stop_another(&case("unread")).await?;
     reading::commits_are_kept_with_their_metadata(&case("commits")).await?;
     membership::lanes_are_handed_over(&case("handed")).await?;
+    membership::leaving_waits_for_nobody(&case("leaving")).await?;
     membership::a_member_that_leaves_gives_its_lanes_up(&case("left")).await?;
     membership::a_member_dropped_while_it_drains_gives_everything_up(&case("draining")).await?;
     Ok(())

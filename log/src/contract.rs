@@ -89,7 +89,12 @@ pub trait Membership: Send {
     /// group's time-out. Has no effect after [`OwnershipChange::Lost`].
     async fn released(&mut self, lanes: &[i32]) -> Result<(), LogError>;
 
-    /// Leaves the group at once, so that others need not wait for the session time-out.
+    /// Puts `mark` on lanes owned all the while, and returns the marks that stood there before. From a member that has
+    /// lost them it is refused, however late it arrives, or the answer is an error. So an owner that finds the mark of
+    /// its own last claim knows that nobody else has claimed the lane since. After an error it may or may not stand.
+    async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError>;
+
+    /// Leaves the group at once, so that others need not wait for the session time-out. Does not wait for other members.
     async fn leave(self: Box<Self>) -> Result<(), LogError>;
 }
 

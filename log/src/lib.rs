@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod contract;
 pub mod error;
 pub mod fault;
+pub mod header;
 pub mod kafka;
 pub mod lane;
 pub mod ledger;

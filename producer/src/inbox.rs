@@ -10,6 +10,7 @@ use twinlog_log::{LogError, TopicName};
 use crate::buckets::Selection;
 use crate::notice::{Door, Hint, Piece};
 use crate::observe::{Dropped, Observer};
+use crate::subscribed::Subscribed;
 use twinlog_log::outgoing::{Outgoing, Partitions};
 
 /// Appends notices to a site's notices topic.
@@ -18,15 +19,32 @@ pub(crate) struct Inbox {
     pub partitions: Arc<Partitions>,
     pub topic: TopicName,
     pub selection: Arc<dyn Selection>,
+    pub subscribed: Arc<Subscribed>,
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
 }
 
 impl Inbox {
-    /// Appends what is of interest and waits until the log has acknowledged all of it. The appends are begun in
-    /// order. After an error some of the notices may stand in the log; to send all again does no harm.
-    pub(crate) async fn append(&self, pieces: Vec<Piece>, door: Door) -> Result<(), LogError> {
-        let wanted: Vec<Piece> = pieces.into_iter().filter(|piece| self.wants(piece, door)).collect();
+    /// Leaves out what is of no interest, and counts it.
+    pub(crate) async fn wanted(&self, mut pieces: Vec<Piece>, door: Door) -> Vec<Piece> {
+        pieces.retain(|piece| self.wants(piece, door));
+        if door != Door::Audit {
+            return pieces;
+        }
+        let mut wanted = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            if self.subscribed.stands(&piece.notice.bucket).await {
+                wanted.push(piece);
+            } else {
+                self.observer.dropped(door, Dropped::Disabled);
+            }
+        }
+        wanted
+    }
+
+    /// Appends what was found [`wanted`](Self::wanted) and waits until the log has acknowledged all of it. The appends
+    /// are begun in order. After an error some of the notices may stand in the log; to send all again does no harm.
+    pub(crate) async fn append(&self, wanted: Vec<Piece>, door: Door) -> Result<(), LogError> {
         let received_at_us = self.clock.now_us();
         let mut records = Vec::with_capacity(wanted.len());
         for piece in &wanted {

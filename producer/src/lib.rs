@@ -13,6 +13,7 @@ pub mod listen;
 pub mod notice;
 pub mod observe;
 mod producer;
+mod subscribed;
 
 pub use buckets::{BucketSettings, Selection};
 pub use capture::{Capture, CaptureConfig, DirtyBucket};

@@ -45,6 +45,11 @@ pub trait Observer: Send + Sync + 'static {
         let _ = how_long;
     }
 
+    /// So many more notices are being captured (fewer, where it is negative).
+    fn in_flight(&self, change: i64) {
+        let _ = change;
+    }
+
     /// Capture has done with a notice: everything that it caused is acknowledged.
     fn captured(&self, bucket: &BucketName) {
         let _ = bucket;
@@ -98,6 +103,8 @@ pub enum Dropped {
     Irrelevant,
     /// Its bucket is not replicated.
     NotSelected,
+    /// Its bucket is disabled: its subscription does not stand, but the audit log tells of every bucket.
+    Disabled,
 }
 
 impl Dropped {
@@ -107,6 +114,7 @@ impl Dropped {
         match self {
             Self::Irrelevant => "irrelevant",
             Self::NotSelected => "not_selected",
+            Self::Disabled => "disabled",
         }
     }
 }
@@ -154,3 +162,23 @@ impl Settled {
 pub struct Unobserved;
 
 impl Observer for Unobserved {}
+
+/// Notices that are being captured, for as long as this lives: a call may be dropped at any await.
+pub(crate) struct InFlight<'a> {
+    observer: &'a dyn Observer,
+    notices: i64,
+}
+
+impl<'a> InFlight<'a> {
+    pub(crate) fn begun(observer: &'a dyn Observer, notices: usize) -> Self {
+        let notices = i64::try_from(notices).unwrap_or(0);
+        observer.in_flight(notices);
+        Self { observer, notices }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.observer.in_flight(-self.notices);
+    }
+}

@@ -18,6 +18,7 @@ use crate::inbox::Inbox;
 use crate::intake::{IntakeConfig, IntakeParts, Quarantine, QuarantineConfig, router};
 use crate::listen::Listen;
 use crate::observe::Observer;
+use crate::subscribed::Subscribed;
 use twinlog_log::outgoing::Partitions;
 
 /// What a producer works with; all shared.
@@ -61,6 +62,7 @@ impl Producer {
             topic: parts.topics.notices(parts.site.name()),
             partitions: Arc::clone(&partitions),
             selection: Arc::clone(&parts.selection),
+            subscribed: Arc::new(Subscribed::new(Arc::clone(&parts.site))),
             clock: Arc::clone(&parts.clock),
             observer: Arc::clone(&parts.observer),
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use twinlog_index::{Index, MemoryIndex};
-use twinlog_log::{Backoff, Cleanup, Headers, Log, MemoryLog, Record, TopicName, TopicSpec};
+use twinlog_log::{Backoff, Cleanup, Headers, Log, MemoryLog, Record, TopicName, TopicSpec, memory};
 use twinlog_schemas::codec::Codec;
 use twinlog_schemas::{Basis, EventId, Fact, FactBody, Stamp};
 
@@ -62,16 +62,7 @@ fn facts() -> TopicName {
 }
 
 fn spec() -> TopicSpec {
-    TopicSpec {
-        name: facts(),
-        partitions: 2,
-        replication_factor: 1,
-        min_insync_replicas: 1,
-        cleanup: Cleanup::CompactDelete,
-        retention_ms: -1,
-        retention_bytes: -1,
-        max_message_bytes: 1 << 20,
-    }
+    TopicSpec { cleanup: Cleanup::CompactDelete, ..memory::spec(facts(), 2) }
 }
 
 fn fact(key: &str) -> Fact {

@@ -155,6 +155,7 @@ fn group(shared: &Shared, apply: &Arc<Apply>, sources: &[Source], owned: &watch:
         home: Arc::clone(&shared.home),
         group: names.group(at, "apply-lanes"),
         member: shared.member.clone(),
+        mark: format!("{:016x}", shared.ids.seed()),
         lanes_topic: names.lanes(at),
         sources: sources.to_vec(),
         handler: Arc::<Apply>::clone(apply),

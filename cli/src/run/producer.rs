@@ -154,6 +154,7 @@ fn group(shared: &Shared, producer: &Producer, owned: &watch::Sender<BTreeSet<i3
         home: Arc::clone(&shared.home),
         group: names.group(&shared.at, "capture-lanes"),
         member: shared.member.clone(),
+        mark: format!("{:016x}", shared.ids.seed()),
         lanes_topic: names.lanes(&shared.at),
         sources: vec![Source {
             log: Arc::clone(&shared.home),

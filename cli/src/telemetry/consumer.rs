@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge, Histogram};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, UpDownCounter};
 use twinlog_consumer::observe::{Observer, Outcome, Stream};
 use twinlog_schemas::SiteName;
 
@@ -24,6 +24,7 @@ pub struct ConsumerMetrics {
     unproved: Counter<u64>,
     dead: Counter<u64>,
     hold: Gauge<f64>,
+    in_flight: UpDownCounter<i64>,
     doubts: Counter<u64>,
     lost: Counter<u64>,
     /// The reason under which a link's bucket is shown as held, so that its release clears that series.
@@ -45,6 +46,7 @@ impl ConsumerMetrics {
             unproved: metrics.counter(names::UNPROVED),
             dead: metrics.counter(names::DEAD_LETTERS),
             hold: metrics.gauge(names::HOLD),
+            in_flight: metrics.level(names::EVENTS_IN_FLIGHT),
             doubts: metrics.counter(names::DOUBTS),
             lost: metrics.counter(names::RECORDS_LOST),
             held: Mutex::default(),
@@ -111,6 +113,10 @@ impl Observer for ConsumerMetrics {
         if let Some(reason) = reason {
             self.hold.record(1.0, &by_bucket_and(stream, names::REASON, reason));
         }
+    }
+
+    fn in_flight(&self, stream: Stream<'_>, change: i64) {
+        self.in_flight.add(change, &[KeyValue::new(names::LINK, link(stream))]);
     }
 
     fn doubted(&self, stream: Stream<'_>) {

@@ -1,7 +1,7 @@
 //! The meter and its export: one registry, rendered in Prometheus' text form.
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider, UpDownCounter};
 use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
 use prometheus::{Encoder, Registry, TextEncoder};
 
@@ -55,6 +55,11 @@ impl Metrics {
     /// A gauge.
     pub fn gauge(&self, name: Name) -> Gauge<f64> {
         self.meter.f64_gauge(name.name).with_description(name.help).build()
+    }
+
+    /// A gauge that is told by how much it changes.
+    pub fn level(&self, name: Name) -> UpDownCounter<i64> {
+        self.meter.i64_up_down_counter(name.name).with_description(name.help).build()
     }
 
     /// A histogram of seconds.

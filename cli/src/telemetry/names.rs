@@ -38,7 +38,7 @@ pub const TOPIC: &str = "topic";
 /// Counter by site, door, bucket.
 pub const NOTICES_RECEIVED: Name =
     name("twinlog_notices_received_total", "Notices taken and acknowledged by Kafka, by door.");
-/// Counter by site, door, reason.
+/// Counter by site, door, reason (`irrelevant`, `not_selected`, `disabled`).
 pub const NOTICES_DROPPED: Name =
     name("twinlog_notices_dropped_total", "Notices taken and dropped, because nothing follows from them.");
 /// Counter by site, door.
@@ -85,6 +85,8 @@ pub const CAPTURE_RETRIES: Name =
 pub const BUCKET_DIRTY: Name =
     name("twinlog_bucket_dirty", "1 while a bucket cannot be captured; what its notices told has to be swept.");
 /// Gauge by site.
+pub const NOTICES_IN_FLIGHT: Name = name("twinlog_notices_in_flight", "Notices that are being captured now.");
+/// Gauge by site.
 pub const NOTICES_BACKLOG: Name = name("twinlog_notices_backlog", "Notices in Kafka that are not captured yet.");
 /// Gauge by site.
 pub const NOTICES_OLDEST_SECONDS: Name =
@@ -120,6 +122,9 @@ pub const DOUBTS: Name =
 /// Counter by site, topic.
 pub const RECORDS_LOST: Name =
     name("twinlog_records_lost_total", "Change events or facts deleted by retention before they were read.");
+/// Gauge by link.
+pub const EVENTS_IN_FLIGHT: Name =
+    name("twinlog_events_in_flight", "Change events that are being applied now, those that wait for a retry included.");
 /// Gauge by link, bucket.
 pub const BACKLOG_EVENTS: Name =
     name("twinlog_backlog_events", "Change events in Kafka that are not committed as done yet.");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge, Histogram};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, UpDownCounter};
 use twinlog_producer::notice::Door;
 use twinlog_producer::observe::{Dropped, Observer, Settled};
 use twinlog_schemas::{BucketName, SiteName, Told};
@@ -25,6 +25,7 @@ pub struct ProducerMetrics {
     quarantine_dropped: Counter<u64>,
     connected: Gauge<f64>,
     deaf: Counter<f64>,
+    in_flight: UpDownCounter<i64>,
     captured: Counter<u64>,
     settled: Counter<u64>,
     changes: Counter<u64>,
@@ -51,6 +52,7 @@ impl ProducerMetrics {
             quarantine_dropped: metrics.counter(names::QUARANTINE_DROPPED),
             connected: metrics.gauge(names::LISTEN_CONNECTED),
             deaf: metrics.counter_of_seconds(names::LISTEN_DEAF_SECONDS),
+            in_flight: metrics.level(names::NOTICES_IN_FLIGHT),
             captured: metrics.counter(names::NOTICES_CAPTURED),
             settled: metrics.counter(names::NOTICES_SETTLED),
             changes: metrics.counter(names::CHANGES_PRODUCED),
@@ -120,6 +122,10 @@ impl Observer for ProducerMetrics {
 
     fn deaf(&self, how_long: Duration) {
         self.deaf.add(how_long.as_secs_f64(), &self.alone());
+    }
+
+    fn in_flight(&self, change: i64) {
+        self.in_flight.add(change, &self.alone());
     }
 
     fn captured(&self, bucket: &BucketName) {

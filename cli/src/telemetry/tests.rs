@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use twinlog_consumer::observe::{Observer as _, Outcome, Stream};
 use twinlog_log::clock::SystemClock;
-use twinlog_log::{Cleanup, Committed, Headers, Log, MemoryLog, Record, TopicName, TopicPartition, TopicSpec};
+use twinlog_log::memory::{MemoryLog, spec};
+use twinlog_log::{Committed, Headers, Log, Record, TopicName, TopicPartition};
 use twinlog_schemas::{BucketName, SiteName};
 
 use super::*;
@@ -23,11 +24,15 @@ fn names_are_exported_as_they_are_written_down() {
     consumer.replicated(stream, 0.02, 4_096);
     consumer.held(stream, Some("target-versioning-off"));
     consumer.held(stream, None);
+    for change in [1, 1, -1] {
+        consumer.in_flight(stream, change);
+    }
     let text = metrics.render().unwrap();
     for line in [
         "twinlog_events_done_total{bucket=\"photos\",link=\"east>west\",outcome=\"applied\"} 1",
         "twinlog_replication_lag_seconds_bucket{bucket=\"photos\",link=\"east>west\",le=\"0.025\"} 1",
         "twinlog_replicated_bytes_total{bucket=\"photos\",link=\"east>west\"} 4096",
+        "twinlog_events_in_flight{link=\"east>west\"} 1",
         "twinlog_hold{bucket=\"photos\",link=\"east>west\",reason=\"target-versioning-off\"} 0",
     ] {
         assert!(text.contains(line), "{line} in\n{text}");
@@ -72,17 +77,7 @@ fn ready_only_when_everything_needed_is() {
 async fn the_backlog_is_what_offsets_say() {
     let log = Arc::new(MemoryLog::new());
     let topic = TopicName::new("twinlog.notices.east").unwrap();
-    let spec = TopicSpec {
-        name: topic.clone(),
-        partitions: 2,
-        replication_factor: 1,
-        min_insync_replicas: 1,
-        cleanup: Cleanup::Delete,
-        retention_ms: -1,
-        retention_bytes: -1,
-        max_message_bytes: 1_048_576,
-    };
-    log.create_topic(&spec).await.unwrap();
+    log.create_topic(&spec(topic.clone(), 2)).await.unwrap();
     for _ in 0..5 {
         let record = Record {
             topic: topic.clone(),

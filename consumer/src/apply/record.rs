@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use twinlog_log::lane::{Handler, Slot};
+use twinlog_log::lane::{Before, Handler, Slot};
 use twinlog_log::{Fetched, TopicPartition};
 use twinlog_schemas::codec::DecodeError;
 use twinlog_schemas::{ChangeEvent, Fact, FactBody, VersionKind};
@@ -12,7 +12,7 @@ use twinlog_schemas::{ChangeEvent, Fact, FactBody, VersionKind};
 use super::Apply;
 use super::settle::Job;
 use crate::link::Link;
-use crate::observe::{Outcome, Stream};
+use crate::observe::{InFlight, Outcome, Stream};
 
 #[async_trait]
 impl Handler for Apply {
@@ -24,13 +24,14 @@ impl Handler for Apply {
         }
     }
 
-    async fn prepare(&self, lane: i32, clean: bool) {
+    async fn prepare(&self, lane: i32, before: Before) {
         if let Err(error) = self.parts.tail.caught_up(self.parts.config.catch_up).await {
             tracing::warn!(lane, %error, "beginning without the newest facts of a cluster that cannot be reached");
         }
-        if !clean {
-            let wait = self.parts.here.write_expiry() + Duration::from_secs(1);
-            tracing::info!(lane, seconds = wait.as_secs(), "waiting out the writes of an owner that ended uncleanly");
+        let wait = before.wait(self.parts.here.write_expiry() + Duration::from_secs(1));
+        if !wait.is_zero() {
+            let ms = wait.as_millis();
+            tracing::info!(lane, ?before, ms, "waiting out the writes of an owner that ended uncleanly");
             tokio::time::sleep(wait).await;
         }
     }
@@ -58,6 +59,7 @@ impl Apply {
         let Some(event) = self.decoded(slot, record, |codec, value| codec.decode_change(value)).await else { return };
         let Some(link) = self.link(&event.site).filter(|link| (link.buckets)(&event.bucket)) else { return };
         let stream = Stream { source: &event.site, target: self.parts.here.name(), bucket: &event.bucket };
+        let _in_flight = InFlight::begun(self.parts.observer.as_ref(), stream);
         let job = Job {
             record,
             link: Some(link),

@@ -1,6 +1,9 @@
 //! Ownership of lanes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
 
 use super::{Case, DEADLINE, Outcome, soon};
 use crate::contract::{Membership, OwnershipChange};
@@ -43,6 +46,8 @@ pub(super) async fn lanes_are_handed_over(case: &Case<'_>) -> Outcome {
     let all = BTreeSet::from([0, 1, 2, 3]);
     let got = acquired(first.as_mut()).await?;
     assert_eq!(got, all);
+    let lanes: Vec<i32> = got.into_iter().collect();
+    assert_eq!(soon("a claim", first.claim(&lanes, "a")).await?, BTreeMap::new(), "nobody claimed them before");
 
     let mut second = case.log().join(&case.prefix, "b", &topic.name).await?;
     let revoked = match soon("a revocation", until_not_empty(first.as_mut())).await? {
@@ -55,7 +60,12 @@ pub(super) async fn lanes_are_handed_over(case: &Case<'_>) -> Outcome {
     assert!(early.is_pending(), "{early:?} before anything was released");
     first.released(&revoked).await?;
     let got = acquired(second.as_mut()).await?;
-    assert_eq!(got, revoked.into_iter().collect());
+    assert_eq!(got, revoked.iter().copied().collect());
+
+    // The mark of the owner before is found.
+    let lane = revoked[0];
+    assert_eq!(soon("a claim", second.claim(&[lane], "b")).await?, BTreeMap::from([(lane, "a".to_owned())]));
+    assert_eq!(soon("a claim", second.claim(&[lane], "b again")).await?, BTreeMap::from([(lane, "b".to_owned())]));
     first.leave().await?;
     second.leave().await?;
     Ok(())
@@ -94,6 +104,26 @@ pub(super) async fn a_member_dropped_while_it_drains_gives_everything_up(case: &
     drop(first);
     second.until_owning(4).await?;
     second.membership.leave().await?;
+    Ok(())
+}
+
+/// A rebalance waits for the member that drains, and a member that has asked to join waits for the rebalance.
+pub(super) async fn leaving_waits_for_nobody(case: &Case<'_>) -> Outcome {
+    let topic = case.topic(4).await?;
+    let mut first = case.log().join(&case.prefix, "a", &topic.name).await?;
+    assert_eq!(acquired(first.as_mut()).await?.len(), 4);
+    let second = case.log().join(&case.prefix, "b", &topic.name).await?;
+    let change = soon("a revocation", until_not_empty(first.as_mut())).await?;
+    assert!(matches!(change, OwnershipChange::Revoked(_)), "{change:?}");
+    let mut third = case.log().join(&case.prefix, "c", &topic.name).await?;
+    // Time for its wish to join to reach the log: nothing tells of it.
+    let early = timeout(Duration::from_millis(500), until_not_empty(third.as_mut())).await;
+    assert!(early.is_err(), "nothing is released yet: {early:?}");
+    let began = Instant::now();
+    third.leave().await?;
+    assert!(began.elapsed() < Duration::from_secs(3), "leaving took {:?}", began.elapsed());
+    drop(first);
+    second.leave().await?;
     Ok(())
 }
 

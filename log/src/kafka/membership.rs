@@ -4,13 +4,14 @@
 //! acknowledged at once, a revocation when the caller has released every lane of it, and until then the broker waits,
 //! at most the rebalance time-out. The task polls all the while, so a member that drains stays a member.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, StreamConsumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
@@ -18,14 +19,21 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::config::KafkaConfig;
 use super::context::Told;
-use super::elsewhere::run_elsewhere;
+use super::elsewhere::ask_elsewhere;
 use super::error::log_error;
 use crate::contract::{Membership, OwnershipChange};
 use crate::error::{LogError, LogErrorKind};
 use crate::topic::TopicName;
 
+/// How long the coordinator's answer to leaving is waited for. It gives none before that to a join, which it holds back
+/// while other members drain or are dead and not yet known to be; the client would wait for five seconds.
+const LEAVE: Duration = Duration::from_secs(1);
+
 /// While lanes are being drained, how often it is looked whether they are lost already.
 const LOOK_WHETHER_LOST: Duration = Duration::from_millis(500);
+
+/// How long a claim is tried again while the group's coordinator is away or the group is being shared out anew.
+const CLAIM: Duration = Duration::from_secs(3);
 
 /// What the callback wrote down.
 enum Fact {
@@ -76,6 +84,11 @@ impl ConsumerContext for Context {
 
 pub(super) struct KafkaMembership {
     group: String,
+    topic: TopicName,
+    /// The owner task's client, for claims: the end of that task must stay the end of the client.
+    client: Weak<StreamConsumer<Context>>,
+    /// See [`Place::losses`].
+    losses: Arc<AtomicU64>,
     commands: mpsc::UnboundedSender<Command>,
     changes: mpsc::UnboundedReceiver<Result<OwnershipChange, LogError>>,
 }
@@ -89,11 +102,23 @@ impl KafkaMembership {
         let context = Context { told: Told::default(), facts: facts_in, closing: closing.clone() };
         let wrong = |error| log_error("join", group, &error);
         let client = StreamConsumer::from_config_and_context(&config.member(group, member), context).map_err(wrong)?;
-        let place = Place { client: Some(client), closing, facts, topic: topic.clone(), draining: Vec::new() };
+        let client = Arc::new(client);
+        let claims = Arc::downgrade(&client);
+        let losses = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&losses);
+        let draining = Vec::new();
+        let place = Place { client: Some(client), closing, facts, topic: topic.clone(), draining, losses: counted };
         place.client().subscribe(&[topic.as_str()]).map_err(wrong)?;
         let owner = Owner { place, changes: changes_in, greeted: false, left_to_release: Vec::new() };
         tokio::spawn(owner.run(commands));
-        Ok(Self { group: group.to_owned(), commands: commands_in, changes })
+        Ok(Self {
+            group: group.to_owned(),
+            topic: topic.clone(),
+            client: claims,
+            losses,
+            commands: commands_in,
+            changes,
+        })
     }
 
     fn ended(&self) -> LogError {
@@ -114,22 +139,55 @@ impl Membership for KafkaMembership {
         self.commands.send(Command::Released(lanes.to_vec())).map_err(|_| self.ended())
     }
 
+    /// The mark is the metadata of a commit by the *member*: the coordinator refuses one of an older generation. A
+    /// member that was thrown out joins anew under a new one, but not before the loss was counted.
+    async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError> {
+        let losses = self.losses.load(Ordering::SeqCst);
+        let wrong = |error: &KafkaError| log_error("claim in", &self.group, error);
+        let put = list(&self.topic, lanes, Offset::Offset(0)).map_err(|error| wrong(&error))?;
+        for lane in lanes {
+            if let Some(mut element) = put.find_partition(self.topic.as_str(), *lane) {
+                element.set_metadata(mark);
+            }
+        }
+        let (reading, writing, asked) = (self.client.clone(), self.client.clone(), put.clone());
+        let client = |client: &Weak<StreamConsumer<Context>>| client.upgrade().ok_or(KafkaError::Canceled);
+        let read = move || client(&reading)?.committed_offsets(asked.clone(), CLAIM);
+        // Read once: after a write that failed or not, nobody knows, one's own mark may stand there.
+        let before = ask_elsewhere("claim in", &self.group, CLAIM, read, wrong).await?;
+        let write = move || client(&writing)?.commit(&put, CommitMode::Sync);
+        ask_elsewhere("claim in", &self.group, CLAIM, write, wrong).await?;
+        if self.losses.load(Ordering::SeqCst) != losses {
+            return Err(LogError::new("claim in", &self.group, LogErrorKind::Transient, "lanes were lost meanwhile"));
+        }
+        let marks = before.elements().into_iter().filter(|element| !element.metadata().is_empty());
+        Ok(marks.map(|element| (element.partition(), element.metadata().to_owned())).collect())
+    }
+
     async fn leave(self: Box<Self>) -> Result<(), LogError> {
         let (left, done) = oneshot::channel();
         self.commands.send(Command::Leave(left)).map_err(|_| self.ended())?;
-        done.await.map_err(|_| self.ended())
+        match tokio::time::timeout(LEAVE, done).await {
+            Ok(answered) => answered.map_err(|_| self.ended()),
+            Err(_) => {
+                tracing::debug!(group = %self.group, "left without an answer: the group is being shared out anew");
+                Ok(())
+            }
+        }
     }
 }
 
 /// The client with what has to be answered before it can be closed.
 struct Place {
     /// Taken when it is closed.
-    client: Option<StreamConsumer<Context>>,
+    client: Option<Arc<StreamConsumer<Context>>>,
     closing: Arc<AtomicBool>,
     facts: mpsc::UnboundedReceiver<Fact>,
     topic: TopicName,
     /// The lanes of the revocation that librdkafka waits for.
     draining: Vec<i32>,
+    /// How often lanes were lost; counted before librdkafka has its answer to the loss, until which it does not rejoin.
+    losses: Arc<AtomicU64>,
 }
 
 impl Place {
@@ -160,20 +218,20 @@ impl Place {
     }
 
     fn assign(&self, client: &StreamConsumer<Context>, lanes: &[i32]) -> KafkaResult<()> {
-        client.incremental_assign(&self.list(lanes, Offset::End)?)
+        client.incremental_assign(&list(&self.topic, lanes, Offset::End)?)
     }
 
     fn revoke(&self, client: &StreamConsumer<Context>, lanes: &[i32]) -> KafkaResult<()> {
-        client.incremental_unassign(&self.list(lanes, Offset::Invalid)?)
+        client.incremental_unassign(&list(&self.topic, lanes, Offset::Invalid)?)
     }
+}
 
-    fn list(&self, lanes: &[i32], offset: Offset) -> KafkaResult<TopicPartitionList> {
-        let mut list = TopicPartitionList::new();
-        for lane in lanes {
-            list.add_partition_offset(self.topic.as_str(), *lane, offset)?;
-        }
-        Ok(list)
+fn list(topic: &TopicName, lanes: &[i32], offset: Offset) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for lane in lanes {
+        list.add_partition_offset(topic.as_str(), *lane, offset)?;
     }
+    Ok(list)
 }
 
 impl Drop for Place {
@@ -188,6 +246,7 @@ impl Drop for Place {
             facts: std::mem::replace(&mut self.facts, no_facts),
             topic: self.topic.clone(),
             draining: std::mem::take(&mut self.draining),
+            losses: self.losses.clone(),
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || place.close())),
@@ -218,11 +277,16 @@ impl Owner {
                     Some(Command::Released(lanes)) => self.released(&lanes),
                     Some(Command::Leave(left)) => {
                         let mut place = self.place;
-                        if let Err(error) = run_elsewhere("leave", "the group", move || place.close()).await {
+                        let close = move || {
+                            place.close();
+                            // Whoever asked may have stopped waiting.
+                            let _ = left.send(());
+                        };
+                        // Not on a thread of the runtime, whose end would wait for it.
+                        let thread = std::thread::Builder::new().name("twinlog-kafka-leave".to_owned());
+                        if let Err(error) = thread.spawn(close) {
                             tracing::warn!(%error, "leaving the group failed");
                         }
-                        // Whoever asked may have stopped waiting.
-                        let _ = left.send(());
                         return;
                     }
                     None => return,
@@ -245,6 +309,7 @@ impl Owner {
                 }
             }
             Fact::Revoked { lanes, lost: true } => {
+                self.place.losses.fetch_add(1, Ordering::SeqCst);
                 let done = self.place.revoke(self.place.client(), &lanes);
                 self.heed(done.err());
                 self.tell(Ok(OwnershipChange::Lost(lanes)));
@@ -272,6 +337,7 @@ impl Owner {
     fn look_whether_lost(&mut self) {
         if self.place.client().assignment_lost() {
             let lost = self.place.draining.clone();
+            self.place.losses.fetch_add(1, Ordering::SeqCst);
             self.tell(Ok(OwnershipChange::Lost(lost.clone())));
             self.released(&lost);
         }

@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::actor::{Assignment, Command, Ended, Lane, LaneConfig, LaneFault};
+use super::before::Before;
 use super::handler::{Handler, Repeat};
 use crate::contract::{Committed, Log, Membership, OwnershipChange, Reader};
 use crate::error::LogError;
 use crate::ledger::Ledger;
 use crate::topic::{TopicName, TopicPartition};
+
+/// How soon a lane that could not be begun is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Which topics of one cluster the lanes read, and under which group their offsets are committed.
 #[derive(Clone)]
@@ -35,6 +39,8 @@ pub struct LaneGroup {
     pub group: String,
     /// This process's name in the group, kept over restarts.
     pub member: String,
+    /// What this process marks its lanes with: no other process has it, nor another run of this one.
+    pub mark: String,
     /// The lanes topic: its partitions are the lanes.
     pub lanes_topic: TopicName,
     /// What is read.
@@ -75,7 +81,17 @@ struct Owned {
     commands: mpsc::UnboundedSender<Command>,
     task: JoinHandle<Result<(), LaneFault>>,
     assigned: BTreeSet<(usize, TopicPartition)>,
+    /// Set once the lane bears our mark.
+    claimed: Option<Claimed>,
     prepared: bool,
+}
+
+/// What a claim has found out.
+struct Claimed {
+    /// The mark that stood on the lane.
+    last: Option<String>,
+    /// When this process had stopped its work on the lane, if it owned it before.
+    stopped: Option<Instant>,
 }
 
 /// A partition that a lane is about to read.
@@ -99,6 +115,8 @@ struct Running {
     lanes_count: i32,
     readers: Vec<Arc<dyn Reader>>,
     lanes: BTreeMap<i32, Owned>,
+    /// When work on a lane that was ours had stopped; taken by the next claim.
+    stopped: BTreeMap<i32, Instant>,
     ended: mpsc::UnboundedSender<Ended>,
 }
 
@@ -125,7 +143,8 @@ impl LaneGroup {
         let poke = Arc::clone(&self.discover_now);
         let (again, mut repeats) = mpsc::channel(REPEATS);
         self.handler.may_repeat(again);
-        let mut running = Running { spec: self, lanes_count, readers, lanes: BTreeMap::new(), ended };
+        let mut running =
+            Running { spec: self, lanes_count, readers, lanes: BTreeMap::new(), stopped: BTreeMap::new(), ended };
         loop {
             tokio::select! {
                 biased;
@@ -133,8 +152,11 @@ impl LaneGroup {
                 change = membership.next() => running.ownership(change?, membership.as_mut()).await?,
                 Some(ended) = endings.recv() => running.forget(&ended),
                 Some(repeat) = repeats.recv() => running.repeat(repeat),
-                _ = discover.tick() => running.discover().await?,
-                () = poke.notified() => running.discover().await?,
+                _ = discover.tick() => running.discover(membership.as_mut()).await?,
+                () = poke.notified() => running.discover(membership.as_mut()).await?,
+            }
+            if !running.complete() {
+                discover.reset_after(AGAIN);
             }
         }
         let all = running.lanes.keys().copied().collect::<Vec<_>>();
@@ -152,7 +174,7 @@ impl Running {
                 for lane in lanes {
                     self.lanes.entry(lane).or_insert_with(|| start(lane, &self.spec, self.ended.clone()));
                 }
-                self.discover().await?;
+                self.discover(membership).await?;
             }
             OwnershipChange::Revoked(lanes) => {
                 tracing::info!(?lanes, group = %self.spec.group, "lanes revoked: draining");
@@ -161,10 +183,12 @@ impl Running {
             }
             OwnershipChange::Lost(lanes) => {
                 tracing::warn!(?lanes, group = %self.spec.group, "lanes lost: another process owns them already");
-                for lane in lanes {
-                    if let Some(owned) = self.lanes.remove(&lane) {
-                        owned.task.abort();
-                    }
+                let lost: Vec<_> = lanes.iter().filter_map(|lane| Some((*lane, self.lanes.remove(lane)?))).collect();
+                lost.iter().for_each(|(_, owned)| owned.task.abort());
+                for (lane, Owned { task, claimed, .. }) in lost {
+                    // An abort takes effect at the task's next await; until then it may begin something.
+                    let _ = task.await;
+                    self.stopped.extend(claimed.map(|_| (lane, Instant::now())));
                 }
                 self.tell();
             }
@@ -174,8 +198,11 @@ impl Running {
 
     /// Looks up the topics of every source and gives each owned lane the partitions that it does not read yet. A
     /// cluster that cannot be reached is left for the next time.
-    async fn discover(&mut self) -> Result<(), LaneError> {
+    async fn discover(&mut self, membership: &mut dyn Membership) -> Result<(), LaneError> {
         self.check_lanes().await?;
+        if let Err(error) = self.claim(membership).await {
+            tracing::warn!(%error, "lanes could not be claimed; trying again");
+        }
         let mut found: BTreeMap<i32, Vec<(usize, TopicPartition)>> = BTreeMap::new();
         for (number, source) in self.spec.sources.iter().enumerate() {
             let topics = match source.log.topics().await {
@@ -194,7 +221,8 @@ impl Running {
             }
         }
         let mut begun = BTreeMap::new();
-        for lane in self.lanes.keys().copied().collect::<Vec<_>>() {
+        let claimed = self.lanes.iter().filter(|(_, owned)| owned.claimed.is_some());
+        for lane in claimed.map(|(lane, _)| *lane).collect::<Vec<_>>() {
             match self.committed(lane, found.remove(&lane).unwrap_or_default()).await {
                 Ok(partitions) => drop(begun.insert(lane, partitions)),
                 Err(error) => tracing::warn!(lane, %error, "commits could not be read; trying again"),
@@ -208,6 +236,27 @@ impl Running {
         }
         self.tell();
         Ok(())
+    }
+
+    /// Marks the lanes that are new.
+    async fn claim(&mut self, membership: &mut dyn Membership) -> Result<(), LogError> {
+        let new = self.lanes.iter().filter(|(_, owned)| owned.claimed.is_none());
+        let new: Vec<i32> = new.map(|(lane, _)| *lane).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        // Taken before the mark is put: when that fails, one's own mark found the next time proves nothing.
+        let mut stopped: BTreeMap<_, _> = new.iter().filter_map(|lane| self.stopped.remove_entry(lane)).collect();
+        let mut last = membership.claim(&new, &self.spec.mark).await?;
+        for (lane, owned) in self.lanes.iter_mut().filter(|(_, owned)| owned.claimed.is_none()) {
+            owned.claimed = Some(Claimed { last: last.remove(lane), stopped: stopped.remove(lane) });
+        }
+        Ok(())
+    }
+
+    /// Whether every owned lane is at work.
+    fn complete(&self) -> bool {
+        self.lanes.values().all(|owned| owned.prepared)
     }
 
     /// The partitions that a lane does not read yet, with what was committed of them.
@@ -225,11 +274,16 @@ impl Running {
 
     /// Prepares the lanes that are new, all at once: it can take as long as a write stays acceptable to a store.
     async fn prepare(&mut self, begun: &BTreeMap<i32, Vec<Begun>>) {
-        let handler = &self.spec.handler;
-        let new = begun.iter().filter(|(lane, _)| self.lanes.get(lane).is_some_and(|owned| !owned.prepared));
-        let prepare = new.map(|(lane, partitions)| async move {
-            handler.prepare(*lane, partitions.iter().all(Begun::clean)).await;
-            *lane
+        let (handler, ours) = (&self.spec.handler, &self.spec.mark);
+        let new = begun.iter().filter_map(|(lane, partitions)| {
+            let owned = self.lanes.get(lane).filter(|owned| !owned.prepared)?;
+            let Claimed { last, stopped } = owned.claimed.as_ref()?;
+            let clean = partitions.iter().all(Begun::clean);
+            Some((*lane, Before::judge(clean, last.as_deref(), ours, stopped.map(|at| at.elapsed()))))
+        });
+        let prepare = new.map(|(lane, before)| async move {
+            handler.prepare(lane, before).await;
+            lane
         });
         let prepared = futures::future::join_all(prepare).await;
         for lane in prepared {
@@ -286,10 +340,10 @@ impl Running {
             let Some(owned) = self.lanes.remove(lane) else { continue };
             let (done, answer) = oneshot::channel();
             let _ = owned.commands.send(Command::Drain(done));
-            draining.push((*lane, owned.task, answer));
+            draining.push((*lane, owned.task, owned.claimed, answer));
         }
         self.tell();
-        for (lane, mut task, answer) in draining {
+        for (lane, mut task, claimed, answer) in draining {
             // The lane bounds its own draining; this bound is for one that hangs.
             let bound = self.spec.config.drain + Duration::from_secs(10);
             let _ = timeout(bound, answer).await;
@@ -297,8 +351,12 @@ impl Running {
                 Ok(ended) => {
                     ended.map_err(LaneFault::from).and_then(|r| r).map_err(|error| LaneError::Lane { lane, error })?;
                 }
-                Err(_) => task.abort(),
+                Err(_) => {
+                    task.abort();
+                    let _ = task.await;
+                }
             }
+            self.stopped.extend(claimed.map(|_| (lane, Instant::now())));
         }
         Ok(())
     }
@@ -348,5 +406,5 @@ fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<Ended>) -> 
     let (commands, inbox) = mpsc::unbounded_channel();
     let lane = Lane::new(number, spec.config.clone(), Arc::clone(&spec.handler), ended);
     let task = tokio::spawn(lane.run(inbox));
-    Owned { commands, task, assigned: BTreeSet::new(), prepared: false }
+    Owned { commands, task, assigned: BTreeSet::new(), claimed: None, prepared: false }
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::before::Before;
 use crate::record::Fetched;
 use crate::topic::TopicPartition;
 
@@ -30,10 +31,9 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// Called when a lane has been acquired, before its first record: the place to bring the index to the end of every
-    /// reachable facts topic. Unless `clean`, the owner before may have died in the middle of a write: wait until what
-    /// it sent can no longer act.
-    async fn prepare(&self, lane: i32, clean: bool) {
-        let _ = (lane, clean);
+    /// reachable facts topic, and to wait until what the owner `before` had sent can no longer act.
+    async fn prepare(&self, lane: i32, before: Before) {
+        let _ = (lane, before);
     }
 
     /// The log no longer has the records from `from` up to `to`, and nobody had read them: to be told loudly.

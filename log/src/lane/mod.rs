@@ -2,6 +2,7 @@
 //! parallel over keys, with the offsets committed by the ledger.
 
 mod actor;
+mod before;
 mod group;
 mod handler;
 mod queue;
@@ -10,5 +11,6 @@ mod queue;
 mod tests;
 
 pub use actor::{LaneConfig, LaneFault};
+pub use before::Before;
 pub use group::{LaneError, LaneGroup, Source};
 pub use handler::{Handler, Repeat, Slot};

@@ -10,15 +10,15 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Handler, LaneConfig, LaneError, LaneGroup, Repeat, Slot, Source};
-use crate::memory::MemoryLog;
-use crate::{Cleanup, Fetched, Headers, Ledger, Log, Position, Record, TopicName, TopicPartition, TopicSpec};
+use super::{Before, Handler, LaneConfig, LaneError, LaneGroup, Repeat, Slot, Source};
+use crate::memory::{MemoryLog, spec};
+use crate::{Fetched, Headers, Ledger, Log, Position, Record, TopicName, TopicPartition};
 
 /// Remembers what it handled, and keeps a key waiting while its gate is closed.
 #[derive(Default)]
 struct Recorder {
     handled: Mutex<Vec<(String, i64)>>,
-    prepared: Mutex<Vec<(i32, bool)>>,
+    prepared: Mutex<Vec<(i32, Before)>>,
     gaps: Mutex<Vec<(i64, i64)>>,
     closed: Mutex<Option<Bytes>>,
     /// The key whose records are given back.
@@ -33,8 +33,9 @@ impl Handler for Recorder {
         record.key.clone().unwrap_or_default()
     }
 
-    async fn prepare(&self, lane: i32, clean: bool) {
-        self.prepared.lock().unwrap().push((lane, clean));
+    async fn prepare(&self, lane: i32, before: Before) {
+        self.prepared.lock().unwrap().push((lane, before));
+        self.changed.notify_waiters();
     }
 
     async fn gap(&self, _: &TopicPartition, from: i64, to: i64) {
@@ -63,6 +64,18 @@ impl Handler for Recorder {
 }
 
 impl Recorder {
+    /// Waits until so many lanes have been prepared.
+    async fn prepared(&self, count: usize) -> Vec<(i32, Before)> {
+        loop {
+            let changed = self.changed.notified();
+            let prepared = self.prepared.lock().unwrap().clone();
+            if prepared.len() >= count {
+                return prepared;
+            }
+            changed.await;
+        }
+    }
+
     /// Waits until so many records have been handled.
     async fn handled(&self, count: usize) -> Vec<(String, i64)> {
         loop {
@@ -87,17 +100,7 @@ fn data(partition: i32) -> TopicPartition {
 async fn log_with(partitions: i32) -> MemoryLog {
     let log = MemoryLog::new();
     for (name, partitions) in [("lanes", 2), ("data", partitions)] {
-        let spec = TopicSpec {
-            name: topic(name),
-            partitions,
-            replication_factor: 1,
-            min_insync_replicas: 1,
-            cleanup: Cleanup::Delete,
-            retention_ms: -1,
-            retention_bytes: -1,
-            max_message_bytes: 1 << 20,
-        };
-        log.create_topic(&spec).await.unwrap();
+        log.create_topic(&spec(topic(name), partitions)).await.unwrap();
     }
     log
 }
@@ -120,6 +123,7 @@ fn run(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, config: LaneConfi
         home: Arc::clone(&home),
         group: "lanes-group".to_owned(),
         member: member.to_owned(),
+        mark: format!("mark of {member}"),
         lanes_topic: topic("lanes"),
         sources: vec![Source { log: home, group: "apply".to_owned(), wants: Arc::new(|name| name.as_str() == "data") }],
         handler: Arc::clone(handler) as Arc<dyn Handler>,
@@ -172,8 +176,8 @@ async fn a_stuck_key_holds_back_itself_and_the_commit_but_nothing_else() {
     let running = run(&log, "one", &fresh, config);
     let handled = fresh.handled(2).await;
     assert_eq!(handled, [("a".to_owned(), 0), ("a".to_owned(), 2)], "what was finished is not repeated");
-    let cautious: BTreeMap<i32, bool> = fresh.prepared.lock().unwrap().iter().copied().collect();
-    assert!(!cautious[&0], "the owner before did not hand over");
+    let before: BTreeMap<i32, Before> = fresh.prepared(2).await.into_iter().collect();
+    assert_eq!(before[&0], Before::Unclean, "the owner before did not hand over");
     running.stopped().await;
     assert_eq!(committed(&log, 0).await.start(), 5);
     assert!(committed(&log, 0).await.handed_over());
@@ -204,6 +208,37 @@ async fn lanes_change_hands_without_repeating() {
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), 60, "no key was handled twice");
+}
+
+/// Scenario: a process is thrown out of its group (the broker was away) and let in again, first with nobody in between,
+/// then after another process that was thrown out in turn.
+/// Guarantee: it knows how long it has done nothing itself, and does not take the other's unclean end for its own.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_gets_its_lanes_back_knows_whether_another_had_them() {
+    let log = log_with(2).await;
+    let (one, two) = (Arc::new(Recorder::default()), Arc::new(Recorder::default()));
+    let running = run(&log, "one", &one, LaneConfig::default());
+    assert!(one.prepared(2).await.iter().all(|(_, before)| *before == Before::Clean), "nobody owned them before");
+    put(&log, 0, "a").await;
+    put(&log, 1, "a").await;
+    one.handled(2).await;
+
+    log.expel("lanes-group", "one");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    log.readmit("lanes-group", "one");
+    let again = one.prepared(4).await;
+    assert!(again[2..].iter().all(|(_, before)| *before == Before::Ourselves(Duration::from_secs(5))), "{again:?}");
+
+    log.expel("lanes-group", "one");
+    let other = run(&log, "two", &two, LaneConfig::default());
+    let taken = two.prepared(2).await;
+    assert!(taken.iter().all(|(_, before)| *before == Before::Unclean), "{taken:?}");
+    log.expel("lanes-group", "two");
+    log.readmit("lanes-group", "one");
+    let last = one.prepared(6).await;
+    assert!(last[4..].iter().all(|(_, before)| *before == Before::Unclean), "another had them: {last:?}");
+    running.stopped().await;
+    other.stopped().await;
 }
 
 /// Scenario: the log's retention deleted records that nobody had read.

@@ -20,6 +20,7 @@ pub(super) struct Group {
     lanes: i32,
     joined: MemberId,
     members: BTreeMap<MemberId, Member>,
+    marks: BTreeMap<i32, String>,
 }
 
 struct Member {
@@ -76,6 +77,16 @@ impl Group {
     pub(super) fn readmit(&mut self, name: &str) {
         self.members.values_mut().filter(|m| m.name == name).for_each(|m| m.admitted = true);
         self.rebalance();
+    }
+
+    /// The marks before, or the first of the lanes that is not the member's.
+    fn claim(&mut self, id: MemberId, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, i32> {
+        let owned = |lane: &i32| self.members.get(&id).is_some_and(|member| member.owned.contains(lane));
+        if let Some(lane) = lanes.iter().find(|lane| !owned(lane)) {
+            return Err(*lane);
+        }
+        let put = |lane: &i32| Some((*lane, self.marks.insert(*lane, mark.to_owned())?));
+        Ok(lanes.iter().filter_map(put).collect())
     }
 
     pub(super) fn owners(&self) -> BTreeMap<i32, String> {
@@ -189,6 +200,12 @@ impl Membership for MemoryMembership {
         self.with_group(|group| group.released(self.id, lanes))?;
         self.shared.groups.notify_waiters();
         Ok(())
+    }
+
+    async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError> {
+        let claimed = self.with_group(|group| group.claim(self.id, lanes, mark))?;
+        let lost = |lane| format!("lane {lane} is somebody else's");
+        claimed.map_err(|lane| LogError::new("claim in", &self.group, LogErrorKind::Transient, lost(lane)))
     }
 
     async fn leave(self: Box<Self>) -> Result<(), LogError> {

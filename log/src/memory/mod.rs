@@ -24,6 +24,21 @@ use group::{Group, MemoryMembership};
 use partition_log::PartitionLog;
 use reader::MemoryReader;
 
+/// A topic for tests: one replica, nothing is ever deleted.
+#[must_use]
+pub fn spec(name: TopicName, partitions: i32) -> TopicSpec {
+    TopicSpec {
+        name,
+        partitions,
+        replication_factor: 1,
+        min_insync_replicas: 1,
+        cleanup: Cleanup::Delete,
+        retention_ms: -1,
+        retention_bytes: -1,
+        max_message_bytes: 1 << 20,
+    }
+}
+
 /// A log in memory. Clones share it, as clients share a cluster.
 #[derive(Clone, Default)]
 pub struct MemoryLog {

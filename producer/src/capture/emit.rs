@@ -6,6 +6,7 @@ use futures::future::join_all;
 use std::time::Duration;
 use twinlog_index::{Merge, Said, VersionState};
 use twinlog_log::backoff::Backoff;
+use twinlog_log::header::{SCHEMA_VERSION, SITE};
 use twinlog_log::lane::Slot;
 use twinlog_log::{Headers, LogError, LogErrorKind, Record};
 use twinlog_schemas::{ChangeEvent, Codec, Fact, FactBody, RecordKind, SchemaError, VersionRef};
@@ -14,11 +15,6 @@ use super::Capture;
 use super::outcome::{Circumstances, Outcome};
 use super::stop::Stop;
 use twinlog_log::outgoing::Outgoing;
-
-/// Header of change events and facts: the site that says so.
-pub const SITE: &str = "twinlog-site";
-/// Header of change events and facts: the number of the schema that wrote the value, decimal.
-pub const SCHEMA_VERSION: &str = "twinlog-schema-version";
 
 /// The numbers of the schemas that this release writes.
 #[derive(Debug, Clone, Copy)]

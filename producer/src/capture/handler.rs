@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use twinlog_log::lane::{Handler, Slot};
+use twinlog_log::lane::{Before, Handler, Slot};
 use twinlog_log::partition::record_key;
 use twinlog_log::{Fetched, TopicPartition};
 use twinlog_schemas::{BucketName, ObjectKey};
@@ -31,7 +31,7 @@ impl Handler for Capture {
         self.config.batch.max(1)
     }
 
-    async fn prepare(&self, lane: i32, _clean: bool) {
+    async fn prepare(&self, lane: i32, _before: Before) {
         tracing::debug!(lane, "capture reads its own facts to the end");
         // Capture writes nothing to a store, so an unclean end of the owner before needs no waiting.
         self.parts.freshness.own().await;

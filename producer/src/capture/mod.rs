@@ -37,7 +37,6 @@ use emit::SchemaVersions;
 use twinlog_log::outgoing::Partitions;
 
 pub use dirty::DirtyBucket;
-pub use emit::{SCHEMA_VERSION, SITE};
 
 /// How capture behaves.
 #[derive(Debug, Clone)]

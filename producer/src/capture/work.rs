@@ -14,7 +14,7 @@ use super::time::markers_within;
 use super::waiting::{Job, Subject, Telling, Waiting, merge};
 use super::{audit, null};
 use crate::notice::{Examination, Hint, Notice};
-use crate::observe::Settled;
+use crate::observe::{InFlight, Settled};
 
 impl Capture {
     /// Captures everything that waits about one key; returns once all that it causes is acknowledged. A bucket that
@@ -27,6 +27,7 @@ impl Capture {
         waiting: Vec<Waiting>,
     ) {
         let Some(settings) = self.parts.selection.settings(bucket) else { return };
+        let _in_flight = InFlight::begun(self.parts.observer.as_ref(), waiting.len());
         let jobs = merge(waiting);
         let source = Source { capture: self, bucket, key, settings, sequencers: sequencers(&jobs) };
         for job in &jobs {

@@ -13,16 +13,20 @@ use axum::routing::get;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use twinlog_schemas::SiteName;
 
 use super::answer::Answer;
+use super::gate::{Admission, Gate};
 use super::quarantine::Quarantine;
 use super::token::Token;
 use crate::inbox::Inbox;
-use crate::notice::{self, Door};
+use crate::notice::{self, Door, Piece};
+
+/// The share of the patience for which a body is held at most that probes a log that was away: it may be a client's PUT.
+const PROBE: u32 = 5;
 
 /// How intake behaves.
 #[derive(Debug, Clone)]
@@ -37,6 +41,9 @@ pub struct IntakeConfig {
     pub body_within: Duration,
     /// How long the log may take before a body is answered 503: below the stores' own time-outs. Default 4 s.
     pub answer_within: Duration,
+    /// How long the log may acknowledge nothing at all, while something waits for it, before it is taken for away: then
+    /// bodies are answered 503 at once until it is back. Default 1 s.
+    pub patience: Duration,
 }
 
 impl IntakeConfig {
@@ -49,6 +56,7 @@ impl IntakeConfig {
             max_in_flight: 1_024,
             body_within: Duration::from_secs(10),
             answer_within: Duration::from_secs(4),
+            patience: Duration::from_secs(1),
         }
     }
 }
@@ -63,7 +71,9 @@ pub(crate) struct IntakeParts {
 
 struct Intake {
     parts: IntakeParts,
-    room: Semaphore,
+    /// Held by each body until its append has ended, so that what waits in memory stays bounded.
+    room: Arc<Semaphore>,
+    gate: Arc<Gate>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -76,14 +86,15 @@ struct Options {
 /// answer 200, since stores probe their endpoints so.
 pub(crate) fn router(parts: IntakeParts) -> Router {
     let limit = DefaultBodyLimit::max(parts.config.max_body_bytes);
-    let room = Semaphore::new(parts.config.max_in_flight.max(1));
+    let room = Arc::new(Semaphore::new(parts.config.max_in_flight.max(1)));
+    let gate = Arc::new(Gate::new(parts.config.patience));
     let alive = || async { "twinlog intake\n" };
     Router::new()
         .route("/", get(alive))
         .route("/notices/{site}", get(alive).post(notices))
         .route("/audit/{site}", get(alive).post(audit))
         .layer(limit)
-        .with_state(Arc::new(Intake { parts, room }))
+        .with_state(Arc::new(Intake { parts, room, gate }))
 }
 
 /// Serves the routes until `stop`; requests that are being answered are answered to the end.
@@ -116,12 +127,12 @@ impl Intake {
         if asked != site.as_str() {
             return Answer::OtherSite { asked: asked.chars().take(64).collect(), site: site.to_string() };
         }
-        let Ok(_room) = self.room.try_acquire() else {
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
             inbox.observer.refused(door);
             return Answer::Later { why: format!("{} bodies are in flight already", config.max_in_flight) };
         };
         match timeout(config.body_within, Bytes::from_request(request, &())).await {
-            Ok(Ok(body)) => self.take(&body, door).await,
+            Ok(Ok(body)) => self.take(&body, door, room).await,
             Ok(Err(rejection)) => self.bad_body(&rejection, door),
             Err(_) => {
                 inbox.observer.refused(door);
@@ -131,20 +142,54 @@ impl Intake {
         }
     }
 
-    async fn take(&self, body: &[u8], door: Door) -> Answer {
-        let inbox = &self.parts.inbox;
+    async fn take(&self, body: &[u8], door: Door, room: OwnedSemaphorePermit) -> Answer {
         let pieces = match notice::split(body, Some(door)) {
             Ok(pieces) => pieces,
             Err(error) => return self.malformed(body, door, error.to_string()).await,
         };
-        let why = match timeout(self.parts.config.answer_within, inbox.append(pieces, door)).await {
-            Ok(Ok(())) => return Answer::Taken,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the log did not acknowledge in time".to_owned(),
+        let wanted = self.parts.inbox.wanted(pieces, door).await;
+        if wanted.is_empty() {
+            return Answer::Taken;
+        }
+        let why = match self.gate.admit() {
+            Admission::Shut => "it acknowledges nothing".to_owned(),
+            admission => match self.append(wanted, door, room, admission).await {
+                Ok(()) => return Answer::Taken,
+                Err(why) => {
+                    tracing::warn!(door = door.as_str(), error = %why, "notice not taken: the store has to send it again");
+                    why
+                }
+            },
         };
-        inbox.observer.refused(door);
-        tracing::warn!(door = door.as_str(), error = %why, "notice not taken: the store has to send it again");
+        self.parts.inbox.observer.refused(door);
         Answer::Later { why: format!("the log is away, send it again: {why}") }
+    }
+
+    /// Appends, and waits as long as it makes sense. The append goes on by itself when it is no longer waited for: it
+    /// is what tells that the log is back.
+    async fn append(
+        &self,
+        wanted: Vec<Piece>,
+        door: Door,
+        room: OwnedSemaphorePermit,
+        admission: Admission,
+    ) -> Result<(), String> {
+        let (inbox, gate, began) = (self.parts.inbox.clone(), Arc::clone(&self.gate), Instant::now());
+        let append = tokio::spawn(async move {
+            let outcome = inbox.append(wanted, door).await;
+            gate.ended(admission, &outcome);
+            drop(room);
+            outcome
+        });
+        let config = &self.parts.config;
+        let probe = admission == Admission::Probe;
+        let within = if probe { config.patience / PROBE } else { config.answer_within };
+        tokio::select! {
+            biased;
+            outcome = append => outcome.map_err(|bug| bug.to_string())?.map_err(|error| error.to_string()),
+            () = self.gate.shut(began), if !probe => Err("it acknowledges nothing".to_owned()),
+            () = sleep(within) => Err("it did not acknowledge in time".to_owned()),
+        }
     }
 
     async fn malformed(&self, body: &[u8], door: Door, why: String) -> Answer {

@@ -12,16 +12,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use twinlog_log::clock::SystemClock;
 use twinlog_log::fault::{Fault, FaultyLog};
-use twinlog_log::memory::MemoryLog;
+use twinlog_log::memory::{MemoryLog, spec};
 use twinlog_log::partition::partition_of;
-use twinlog_log::{Cleanup, Fetched, Log, LogErrorKind, TopicName, TopicPartition, TopicSpec, Topics};
+use twinlog_log::{Fetched, Log, LogErrorKind, TopicName, TopicPartition, Topics};
 use twinlog_schemas::BucketName;
+use twinlog_site::Site as _;
+use twinlog_site::memory::{BucketSetup, MemorySite, MemorySiteOptions, Quirks};
 
 use super::*;
 use crate::buckets::BucketSettings;
 use crate::inbox::Inbox;
 use crate::notice::Door;
 use crate::observe::{Dropped, Observer};
+use crate::subscribed::Subscribed;
 use twinlog_log::outgoing::Partitions;
 
 const PARTITIONS: i32 = 12;
@@ -66,6 +69,8 @@ struct Served {
     log: Arc<FaultyLog>,
     memory: MemoryLog,
     topic: TopicName,
+    /// The store, with one subscribed bucket.
+    store: MemorySite,
     observer: Arc<Counted>,
     folder: tempfile::TempDir,
     _stop: tokio_util::sync::DropGuard,
@@ -82,25 +87,19 @@ impl Served {
         let memory = MemoryLog::new();
         let site = "east".parse().unwrap();
         let topic = Topics::new("t").unwrap().notices(&site);
-        let spec = TopicSpec {
-            name: topic.clone(),
-            partitions: PARTITIONS,
-            replication_factor: 1,
-            min_insync_replicas: 1,
-            cleanup: Cleanup::Delete,
-            retention_ms: -1,
-            retention_bytes: -1,
-            max_message_bytes: 1 << 20,
-        };
-        memory.create_topic(&spec).await.unwrap();
+        memory.create_topic(&spec(topic.clone(), PARTITIONS)).await.unwrap();
         let log = Arc::new(FaultyLog::new(Arc::new(memory.clone())));
         let observer = Arc::new(Counted::default());
-        let selection: BTreeMap<BucketName, BucketSettings> =
-            [("capture".parse().unwrap(), BucketSettings::default())].into();
+        let selection: BTreeMap<BucketName, BucketSettings> = [(bucket(), BucketSettings::default())].into();
+        let options = MemorySiteOptions::new("east".parse().unwrap(), Quirks::rustfs(), Arc::new(|| 0), 1);
+        let store = MemorySite::new(options);
+        store.create_bucket(&bucket(), BucketSetup::REPLICATED);
+        store.subscribe(&bucket()).await.unwrap();
         let inbox = Inbox {
             partitions: Arc::new(Partitions::new(Arc::clone(&log) as Arc<dyn Log>)),
             topic: topic.clone(),
             selection: Arc::new(selection),
+            subscribed: Arc::new(Subscribed::new(Arc::new(store.clone()))),
             clock: Arc::new(SystemClock),
             observer: Arc::clone(&observer) as Arc<dyn Observer>,
         };
@@ -114,7 +113,7 @@ impl Served {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(serve(listener, routes, stop.clone()));
-        Self { address, log, memory, topic, observer, folder, _stop: stop.drop_guard() }
+        Self { address, log, memory, topic, store, observer, folder, _stop: stop.drop_guard() }
     }
 
     async fn send(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> Said {
@@ -146,6 +145,10 @@ impl Served {
     fn quarantined(&self) -> usize {
         std::fs::read_dir(self.folder.path().join("quarantine")).map_or(0, Iterator::count)
     }
+}
+
+fn bucket() -> BucketName {
+    "capture".parse().unwrap()
 }
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -201,6 +204,30 @@ async fn buckets_that_are_not_replicated_are_acknowledged_and_dropped() {
     assert_eq!(served.post("/notices/east", body.as_bytes()).await.status, 200);
     assert!(served.records().is_empty());
     assert_eq!(served.observer.of("not_selected"), 1);
+}
+
+/// The audit log tells of every bucket, so a bucket that was disabled is left out here; what intake took before stands
+/// in the log and is captured.
+#[tokio::test]
+async fn lock_changes_of_a_disabled_bucket_are_dropped_and_counted() {
+    let served = Served::new(|_, _| ()).await;
+    let hold = fixture("put-legal-hold.audit.json");
+    assert_eq!(served.post("/audit/east", &hold).await.status, 200);
+    assert_eq!(served.records().len(), 1);
+    served.store.unsubscribe(&bucket()).await.unwrap();
+    let soon = std::time::Instant::now() + Duration::from_secs(30);
+    while served.observer.of("disabled") == 0 {
+        assert!(std::time::Instant::now() < soon, "still taken long after the bucket was disabled");
+        assert_eq!(served.post("/audit/east", &hold).await.status, 200, "the store need not keep it");
+    }
+    let before = served.records().len();
+    assert_eq!(served.post("/audit/east", &hold).await.status, 200);
+    // Written before the bucket was disabled, and brought by the store's queue only now.
+    assert_eq!(served.post("/notices/east", &fixture("put.json")).await.status, 200);
+    assert_eq!((served.records().len(), served.observer.of("disabled")), (before + 1, 2));
+    served.store.subscribe(&bucket()).await.unwrap();
+    assert_eq!(served.post("/audit/east", &hold).await.status, 200);
+    assert_eq!(served.records().len(), before + 2, "taken again at once");
 }
 
 #[tokio::test]
@@ -263,6 +290,36 @@ async fn an_answer_never_waits_longer_for_the_log_than_it_may() {
     let said = served.post("/notices/east", &fixture("put.json")).await;
     assert_eq!(said.status, 503);
     assert!(said.text.contains("did not acknowledge in time"), "{}", said.text);
+}
+
+#[tokio::test]
+async fn while_the_log_is_silent_bodies_are_refused_at_once_until_it_is_back() {
+    let served = Served::new(|config, _| {
+        (config.patience, config.answer_within) = (Duration::from_millis(100), Duration::from_secs(60));
+    })
+    .await;
+    let put = fixture("put.json");
+    for _ in 0..2 {
+        served.log.inject(None, Fault::HoldResponse);
+    }
+    for what in ["waited for", "the probe"] {
+        let said = served.post("/notices/east", &put).await;
+        assert_eq!(said.status, 503, "{what}");
+    }
+    let began = std::time::Instant::now();
+    for _ in 0..20 {
+        let said = served.post("/notices/east", &put).await;
+        assert_eq!(said.status, 503);
+        assert!(said.head.contains("retry-after: 1"), "{}", said.head);
+        assert!(said.text.contains("the log is away, send it again: it acknowledges nothing"), "{}", said.text);
+    }
+    // Each alone would have waited for a minute.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(served.records().len(), 2, "what is refused is not appended");
+    served.log.release_held();
+    while served.post("/notices/east", &put).await.status != 200 {
+        assert!(began.elapsed() < Duration::from_secs(30), "the log is back and nothing is taken");
+    }
 }
 
 #[tokio::test]

@@ -165,7 +165,8 @@ async fn append(inbox: &Inbox, line: Bytes) {
             return;
         }
     };
-    if let Err(error) = inbox.append(pieces, Door::Listen).await {
+    let wanted = inbox.wanted(pieces, Door::Listen).await;
+    if let Err(error) = inbox.append(wanted, Door::Listen).await {
         inbox.observer.refused(Door::Listen);
         tracing::warn!(%error, "notice not taken at the fast door; the sure door has to bring it");
     }

@@ -1,11 +1,7 @@
 //! The doors by which notices come in, and the headers in which the notices topic remembers them.
 
 use twinlog_log::Headers;
-
-/// Header: by which door the notice came.
-pub const DOOR: &str = "twinlog-door";
-/// Header: when intake had the notice, microseconds since the Unix epoch, decimal.
-pub const RECEIVED_AT_US: &str = "twinlog-received-at-us";
+use twinlog_log::header::{DOOR, RECEIVED_AT_US};
 
 /// A way by which a store's notice reached the notices topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,7 +14,7 @@ mod store;
 use twinlog_schemas::{BucketName, Category, EventId, ExamineCause, ObjectKey, OwnNotice, SiteName, VersionId};
 
 pub use document::{Piece, parse, split};
-pub use door::{DOOR, Door, RECEIVED_AT_US, received_at_us};
+pub use door::{Door, received_at_us};
 pub use error::NoticeError;
 
 /// One hint about one object key.

@@ -208,17 +208,19 @@ impl Machine {
     }
 
     fn lanes(
-        &self,
+        &mut self,
         purpose: &'static str,
         handler: Arc<dyn Handler>,
         wants: Arc<dyn Fn(&TopicName) -> bool + Send + Sync>,
         stop: &CancellationToken,
     ) -> JoinHandle<()> {
+        let mark = format!("{:016x}", self.dice.seed());
         let (world, place) = (Arc::clone(&self.world), &self.world.places[self.at]);
         let group = LaneGroup {
             home: world.home(),
             group: world.topics.group(&place.name, &format!("{purpose}-lanes")),
             member: self.member.clone(),
+            mark,
             lanes_topic: world.topics.lanes(&place.name),
             sources: vec![Source { log: world.home(), group: world.topics.group(&place.name, purpose), wants }],
             handler,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use twinlog_log::clock::Clock;
-use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicSpec, Topics};
+use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicSpec, Topics, memory};
 use twinlog_schemas::codec::Codec;
 use twinlog_schemas::{BucketName, ObjectKey, SiteName};
 use twinlog_site::Site;
@@ -116,14 +116,5 @@ fn place(name: SiteName, quirks: Quirks, profile: &Profile, dice: &mut Dice) -> 
 }
 
 fn spec(name: TopicName, cleanup: Cleanup) -> TopicSpec {
-    TopicSpec {
-        name,
-        partitions: LANES,
-        replication_factor: 1,
-        min_insync_replicas: 1,
-        cleanup,
-        retention_ms: -1,
-        retention_bytes: -1,
-        max_message_bytes: 1 << 20,
-    }
+    TopicSpec { cleanup, ..memory::spec(name, LANES) }
 }

@@ -39,6 +39,7 @@ async fn a_birth_is_written_once_and_repeated_changes_nothing() {
             assert_eq!(lab.seen.last(), (Outcome::Unchanged, "already-there"));
         }
         assert_eq!(lab.seen.told().writes, ["object"], "one write");
+        assert_eq!(lab.seen.told().in_flight, (0, 1), "one after the other, and none is left");
         let receipts = lab.receipts();
         assert_eq!(receipts.len(), 1);
         let receipt = &receipts[0];

@@ -12,9 +12,8 @@ use twinlog_index::MemoryIndex;
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::lane::{Handler, Slot};
-use twinlog_log::{
-    Cleanup, Fetched, Headers, Log, MemoryLog, Position, Record, TopicName, TopicPartition, TopicSpec, Topics,
-};
+use twinlog_log::memory::{MemoryLog, spec};
+use twinlog_log::{Fetched, Headers, Log, Position, Record, TopicName, TopicPartition, Topics};
 use twinlog_schemas::codec::Codec;
 use twinlog_schemas::{
     Basis, BucketName, ChangeEvent, EventId, Fact, FactBody, ObjectKey, ObjectState, OwnNotice, Receipt, SiteName,
@@ -114,7 +113,7 @@ impl Lab {
         let (log, topics) = (MemoryLog::new(), Topics::new("t").unwrap());
         for site in [east.name(), west.name()] {
             for name in [topics.notices(site), topics.facts(site), topics.receipts(site), topics.dead(site)] {
-                log.create_topic(&spec(name)).await.unwrap();
+                log.create_topic(&spec(name, 2)).await.unwrap();
             }
         }
         let codec = Arc::new(Codec::new().unwrap());
@@ -395,18 +394,5 @@ fn state(held: &ObjectReading, told: Told, born_ns: i64, now_ns: i64, site: &Sit
         checksums: held.checksums.clone(),
         parts: held.parts.clone(),
         body: held.body.as_ref().map(|body| body.to_vec()),
-    }
-}
-
-fn spec(name: TopicName) -> TopicSpec {
-    TopicSpec {
-        name,
-        partitions: 2,
-        replication_factor: 1,
-        min_insync_replicas: 1,
-        cleanup: Cleanup::Delete,
-        retention_ms: -1,
-        retention_bytes: -1,
-        max_message_bytes: 1 << 20,
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Told {
     pub holds: Vec<Option<String>>,
     pub doubts: usize,
     pub unproved: usize,
+    /// Now, and at most.
+    pub in_flight: (i64, i64),
 }
 
 /// The observer.
@@ -54,6 +56,12 @@ impl Observer for Seen {
 
     fn replica_write(&self, _: Stream<'_>, what: &'static str) {
         self.told().writes.push(what);
+    }
+
+    fn in_flight(&self, _: Stream<'_>, change: i64) {
+        let (now, most) = &mut self.told().in_flight;
+        *now += change;
+        *most = (*most).max(*now);
     }
 
     fn retried(&self, _: Stream<'_>, reason: &str) {

@@ -10,14 +10,15 @@ use tokio_util::sync::CancellationToken;
 use twinlog_index::Index;
 use twinlog_log::clock::Clock;
 use twinlog_log::fault::Fault;
+use twinlog_log::memory::spec;
 use twinlog_log::{Log, LogErrorKind, TopicPartition};
 use twinlog_schemas::{ExamineCause, NullState, Retention, RetentionMode, Told, VersionKind};
 use twinlog_site::memory::{ClientPut, Quirks};
 
-use super::world::{World, both, spec, tags, told};
+use super::world::{PARTITIONS, World, both, tags, told};
 use super::*;
 use crate::CaptureConfig;
-use crate::notice::{self, Door};
+use crate::notice::Door;
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn a_life_is_told_whole_and_to_the_nanosecond() {
@@ -66,8 +67,7 @@ async fn the_copies_of_other_doors_cost_nothing() {
     let doors = world.store.take_notices();
     assert_eq!(doors.len(), 4, "each notice by two doors");
     for notice in &doors {
-        let pieces = notice::split(&notice.json, Some(Door::Fast)).unwrap();
-        world.producer.inbox().append(pieces, Door::Fast).await.unwrap();
+        world.tell(&notice.json, Door::Fast).await;
         world.capture_all().await;
     }
     assert_eq!(told(&world.events()).len(), 2);
@@ -189,8 +189,7 @@ async fn a_version_gone_before_it_was_read_is_superseded_by_its_removal() {
     world.client.delete_version(&world.version(&id), false).unwrap();
     let removal = world.store.take_notices();
     for notice in birth.into_iter().chain(removal) {
-        let pieces = notice::split(&notice.json, Some(Door::Sure)).unwrap();
-        world.producer.inbox().append(pieces, Door::Sure).await.unwrap();
+        world.tell(&notice.json, Door::Sure).await;
         world.capture_all().await;
     }
     assert_eq!(told(&world.events()), [(Told::Removed, VersionKind::Removed)]);
@@ -230,7 +229,8 @@ async fn a_bucket_that_cannot_be_captured_is_marked_dirty_once_and_blocks_nothin
     world.put(b"b");
     world.settle().await;
     assert_eq!(world.control(), ["dirty/bucket"]);
-    world.memory.create_topic(&spec(world.topics.changes(&site("east"), &world.bucket))).await.unwrap();
+    let topic = world.topics.changes(&site("east"), &world.bucket);
+    world.memory.create_topic(&spec(topic, PARTITIONS)).await.unwrap();
     world.put(b"c");
     world.settle().await;
     assert_eq!(world.events().len(), 1, "it goes on by itself once it is mended");

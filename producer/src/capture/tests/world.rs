@@ -9,8 +9,8 @@ use twinlog_index::{Index, MemoryIndex};
 use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::fault::FaultyLog;
 use twinlog_log::lane::{Handler, Slot};
-use twinlog_log::memory::MemoryLog;
-use twinlog_log::{Cleanup, Fetched, Log, TopicName, TopicPartition, TopicSpec, Topics};
+use twinlog_log::memory::{MemoryLog, spec};
+use twinlog_log::{Fetched, Log, TopicName, TopicPartition, Topics};
 use twinlog_schemas::{
     BucketName, ChangeEvent, Codec, EventId, ExamineCause, ObjectKey, OwnNotice, Tags, Told, VersionKind, VersionRef,
 };
@@ -69,7 +69,7 @@ impl World {
         let mut names = vec![topics.notices(&east), topics.facts(&east), topics.control(&east)];
         names.extend(change_topic.then(|| topics.changes(&east, &bucket)));
         for name in names {
-            memory.create_topic(&spec(name)).await.unwrap();
+            memory.create_topic(&spec(name, PARTITIONS)).await.unwrap();
         }
         let log = Arc::new(FaultyLog::new(Arc::new(memory.clone())));
         let index = Arc::new(MemoryIndex::new());
@@ -101,10 +101,16 @@ impl World {
                 StoreDoor::Sure => Door::Sure,
                 StoreDoor::Audit => Door::Audit,
             };
-            let pieces = notice::split(&notice.json, Some(door)).unwrap();
-            self.producer.inbox().append(pieces, door).await.unwrap();
+            self.tell(&notice.json, door).await;
         }
         self.capture_all().await;
+    }
+
+    /// Takes a notice in by a door.
+    pub(super) async fn tell(&self, json: &[u8], door: Door) {
+        let inbox = self.producer.inbox();
+        let wanted = inbox.wanted(notice::split(json, Some(door)).unwrap(), door).await;
+        inbox.append(wanted, door).await.unwrap();
     }
 
     pub(super) async fn capture_all(&self) {
@@ -193,19 +199,6 @@ impl World {
 pub(super) async fn subscribed(store: &MemorySite, bucket: &BucketName) {
     use twinlog_site::Site;
     store.subscribe(bucket).await.unwrap();
-}
-
-pub(super) fn spec(name: TopicName) -> TopicSpec {
-    TopicSpec {
-        name,
-        partitions: PARTITIONS,
-        replication_factor: 1,
-        min_insync_replicas: 1,
-        cleanup: Cleanup::Delete,
-        retention_ms: -1,
-        retention_bytes: -1,
-        max_message_bytes: 1 << 20,
-    }
 }
 
 pub(super) fn told(events: &[ChangeEvent]) -> Vec<(Told, VersionKind)> {

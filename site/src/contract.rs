@@ -41,7 +41,8 @@ pub trait Site: Send + Sync + 'static {
     // --- reading -------------------------------------------------------------------------------------------------
 
     /// Reads one version whole: headers, metadata, lock, tags, checksums, parts, and the body if wished and small
-    /// enough. One GET (or HEAD) for a small untagged object; further calls only where the answer says there is more.
+    /// enough. One GET (or HEAD) for a small untagged object, of a store whose GET shows less than its HEAD if the
+    /// object is known to be plain; further calls only where the answer says there is more.
     async fn read(&self, version: &VersionRef, body: BodyWish) -> Result<Reading, SiteError>;
 
     /// What is needed to compare: like [`Site::read`] without body, checksums and part sizes. One HEAD, and

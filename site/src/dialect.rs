@@ -40,7 +40,8 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     /// Whether the store has a listen stream that delivers at once.
     fn has_fast_listen(&self) -> bool;
 
-    /// Whether GET shows all that HEAD shows; if not, a version is read by a HEAD and, for its bytes, a GET.
+    /// Whether GET shows all that HEAD shows; if not, a version is read by a HEAD and, for its bytes, a GET, unless it
+    /// is known to be plain.
     fn get_shows_all(&self) -> bool;
 
     /// Whether an answer without body names its error code; if not, a missing version and a missing bucket look alike.

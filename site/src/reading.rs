@@ -10,8 +10,23 @@ use twinlog_schemas::{Checksum, ContentHeaders, Encryption, ObjectKey, Part, Ret
 pub enum BodyWish {
     /// No body: one HEAD.
     No,
-    /// The body if it has at most this many bytes and is not encrypted with a customer's key: one GET.
+    /// The body if it has at most this many bytes and is not encrypted with a customer's key: one GET, and a HEAD
+    /// where the store's GET shows less than that.
     UpTo(u64),
+    /// The same of a plain version: its birth's notice showed that it has nothing of what a GET may leave out (tags,
+    /// lock, Expires, Content-Language, website redirect). One GET, and what that leaves out is read as empty.
+    Plain(u64),
+}
+
+impl BodyWish {
+    /// The largest body that is wished for.
+    #[must_use]
+    pub fn most(self) -> Option<u64> {
+        match self {
+            Self::No => None,
+            Self::UpTo(most) | Self::Plain(most) => Some(most),
+        }
+    }
 }
 
 /// What a store holds under one version id.

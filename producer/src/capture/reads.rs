@@ -176,7 +176,13 @@ impl Source<'_> {
     fn body_wish(&self, telling: &Telling<'_>) -> BodyWish {
         let most = self.settings.inline_max_bytes;
         let size = telling.born.and_then(|born| born.notice.size);
-        if most == 0 || size.is_some_and(|size| size > most) { BodyWish::No } else { BodyWish::UpTo(most) }
+        if most == 0 || size.is_some_and(|size| size > most) {
+            BodyWish::No
+        } else if telling.born_plain() {
+            BodyWish::Plain(most)
+        } else {
+            BodyWish::UpTo(most)
+        }
     }
 
     pub(super) fn time_of(&self, listing: &[ListedVersion], id: &VersionId) -> Option<Modified> {

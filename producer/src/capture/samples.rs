@@ -19,6 +19,7 @@ pub(crate) fn notice(hint: Hint) -> Notice {
         sequencer_ns: None,
         size: None,
         etag: None,
+        plain: false,
         request_id: None,
     }
 }

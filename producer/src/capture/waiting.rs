@@ -126,6 +126,13 @@ impl<'a> Telling<'a> {
         telling
     }
 
+    /// Whether the version was born plain and nothing else is told of it: what changed since has notices of its own.
+    #[must_use]
+    pub fn born_plain(&self) -> bool {
+        let alone = self.marker.is_none() && self.changed.is_empty() && self.examined.is_empty();
+        alone && self.born.is_some_and(|born| born.notice.plain)
+    }
+
     /// The doubts among those who ask.
     pub fn doubts(&self) -> impl Iterator<Item = &'a Examination> + '_ {
         self.examined.iter().map(|(_, asked)| *asked).filter(|asked| asked.cause == ExamineCause::Doubt)

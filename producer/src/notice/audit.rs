@@ -62,6 +62,7 @@ pub(super) fn read(record: &str, place: Place) -> Result<Notice, NoticeError> {
         sequencer_ns: None,
         size: None,
         etag: None,
+        plain: false,
         request_id: record.request_id.map(Cow::into_owned),
     })
 }

@@ -136,6 +136,47 @@ fn times_and_sizes_are_read() {
 }
 
 #[test]
+fn plain_births_are_told_from_those_with_more_to_ask() {
+    const PLAIN: [&str; 4] = ["put", "put-empty", "put-odd-key", "put-overwrite"];
+    for (name, ..) in READ_AS {
+        for dialect in ["rustfs", "minio"] {
+            let file = format!("{name}.json");
+            if folder(dialect).join(&file).exists() {
+                let expected = dialect == "rustfs" && PLAIN.contains(name);
+                assert_eq!(read(dialect, &file).plain, expected, "{dialect}/{file}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_birth_that_shows_anything_hidden_by_get_or_too_little_is_not_plain() {
+    let text = fs::read_to_string(folder("rustfs").join("put.json")).unwrap();
+    let plain_if = |member: &str, name: &str, value: Option<&str>| {
+        let mut body: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let shown = body["Records"][0].pointer_mut(member).unwrap().as_object_mut().unwrap();
+        match value {
+            Some(value) => drop(shown.insert(name.to_owned(), value.into())),
+            None => drop(shown.remove(name)),
+        }
+        parse(body.to_string().as_bytes(), Some(Door::Sure)).unwrap().remove(0).plain
+    };
+    let plain_with = |name: &str, value: Option<&str>| plain_if("/s3/object/userMetadata", name, value);
+    for harmless in ["color", "cache-control", "content-disposition", "content-encoding", "expires-not"] {
+        assert!(plain_with(harmless, Some("v")), "{harmless}");
+    }
+    for hidden in
+        ["expires", "Expires", "content-language", "x-amz-tagging", "x-amz-object-lock-mode", "X-Amz-Website-Redirect"]
+    {
+        assert!(!plain_with(hidden, Some("v")), "{hidden}");
+    }
+    assert!(!plain_with("content-type", None), "a notice that does not show what is stored proves nothing");
+    assert!(!plain_if("/requestParameters", "expires", Some("v")), "Expires is in the request's headers alone");
+    assert!(!plain_if("/requestParameters", "host", None), "a notice that does not show the request proves nothing");
+    assert!(plain_if("/requestParameters", "x-amz-date", Some("v")));
+}
+
+#[test]
 fn doors_tell_the_same_of_one_event() {
     for name in ["put", "delete", "put-tagging", "copy"] {
         let (sure, listen) = (read("rustfs", &format!("{name}.json")), read("rustfs", &format!("{name}.listen.json")));

@@ -40,6 +40,9 @@ pub struct Notice {
     pub size: Option<u64>,
     /// The ETag that a birth names, without quotes.
     pub etag: Option<String>,
+    /// A birth that is shown to have nothing but what any GET shows: no tags, no lock, no header that some stores' GET
+    /// leaves out. A hint that there is nothing more to ask; what is not known to be plain is `false`.
+    pub plain: bool,
     /// The store's id of the client's request, the same at every door.
     pub request_id: Option<String>,
 }
@@ -108,6 +111,7 @@ impl From<OwnNotice> for Notice {
             sequencer_ns: None,
             size: None,
             etag: None,
+            plain: false,
             request_id: None,
             hint: Hint::Examine(Examination {
                 id: own.id,

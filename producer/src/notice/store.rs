@@ -1,8 +1,10 @@
 //! S3 event records as RustFS and MinIO write them, and what their names really say.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use twinlog_schemas::{BucketName, Category, ObjectKey, VersionId};
@@ -21,6 +23,8 @@ struct Record<'a> {
     event_source: Cow<'a, str>,
     #[serde(borrow)]
     user_identity: Option<Identity<'a>>,
+    #[serde(borrow)]
+    request_parameters: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
     #[serde(borrow)]
     response_elements: Option<Response<'a>>,
     #[serde(borrow)]
@@ -68,6 +72,8 @@ struct Object<'a> {
     version_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     sequencer: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user_metadata: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +103,8 @@ pub(super) fn read(
     let key = if loses_its_slash(&record, version_id.as_ref()) { key.trim_end_matches('/').to_owned() } else { key };
     let hint = hint(&record.event_name, version_id);
     let size = u64::try_from(object.size.unwrap_or_default()).ok().filter(|_| matches!(hint, Hint::Born(_)));
+    // The null version may be another one by the time it is read.
+    let plain = matches!(&hint, Hint::Born(id) if !id.is_null()) && is_plain(&record);
     Ok(Notice {
         bucket,
         key: ObjectKey::new(key).map_err(name)?,
@@ -113,7 +121,27 @@ pub(super) fn read(
             .filter(|id| !id.is_empty()),
         cause: record.event_name.into_owned(),
         hint,
+        plain,
     })
+}
+
+/// Whether a birth is shown to be plain. RustFS shows in `userMetadata` what it stores beside an object (user metadata
+/// under its bare names, content headers, tags, lock and website redirect under their header names) but for Expires,
+/// which only the request's headers tell of, in `requestParameters`. The content type and the host are always there, so
+/// a record without them shows something else. Only of a single PUT is that known.
+fn is_plain(record: &Record<'_>) -> bool {
+    let (Some(stored), Some(asked)) = (&record.s3.object.user_metadata, &record.request_parameters) else {
+        return false;
+    };
+    let hidden_by_get =
+        |name: &str| ["expires", "content-language"].iter().any(|hidden| name.eq_ignore_ascii_case(hidden));
+    let of_the_store = |name: &str| name.get(..2).is_some_and(|begin| begin.eq_ignore_ascii_case("x-"));
+    record.event_source == "rustfs:s3"
+        && group(&record.event_name) == ("ObjectCreated", "Put")
+        && stored.contains_key("content-type")
+        && asked.contains_key("host")
+        && !stored.keys().any(|name| hidden_by_get(name) || of_the_store(name))
+        && !asked.keys().any(|name| hidden_by_get(name))
 }
 
 /// The key in plain: an envelope says it so; records have it form-urlencoded, but for MinIO's listen stream.

@@ -42,6 +42,7 @@ macro_rules! checks {
 pub const CHECKS: &[Check] = checks![
     reading::shows_all_of_an_object,
     reading::shows_the_body_only_if_small_enough,
+    reading::shows_all_of_a_plain_object_at_once,
     reading::shows_markers_and_absence,
     reading::shows_parts_with_gaps,
     reading::opens_ranges_pinned_to_the_etag,

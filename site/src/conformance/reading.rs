@@ -1,7 +1,7 @@
 //! Reads show what clients wrote.
 
 use bytes::Bytes;
-use twinlog_schemas::{Part, RetentionMode, VersionRef};
+use twinlog_schemas::{ContentHeaders, Part, RetentionMode, VersionRef};
 
 use crate::error::SiteErrorKind;
 use crate::memory::ClientPut;
@@ -60,6 +60,19 @@ pub(super) async fn shows_the_body_only_if_small_enough(bench: &Bench) -> Outcom
         ensure_eq!(read.body.is_some(), expected, format!("body with {wish:?}"));
         ensure_eq!(read.size, 5, format!("size with {wish:?}"));
     }
+    Ok(())
+}
+
+pub(super) async fn shows_all_of_a_plain_object_at_once(bench: &Bench) -> Outcome {
+    let headers = ContentHeaders { content_language: None, expires: None, website_redirect: None, ..full_headers() };
+    let metadata = tags(&[("color", "blue")]);
+    let sample =
+        ClientPut { body: Bytes::from_static(b"plain"), headers, user_metadata: metadata, ..ClientPut::default() };
+    let version = put(bench, "reading/plain", &sample).await?;
+    let whole = bench.site.read(&version, BodyWish::UpTo(5)).await?;
+    ensure_eq!(bench.site.read(&version, BodyWish::Plain(5)).await?, whole, "read as plain against read whole");
+    let absent = VersionRef { version_id: bench.fresh_id()?, ..version };
+    ensure_eq!(bench.site.read(&absent, BodyWish::Plain(5)).await?, Reading::Absent, "read of an absent id as plain");
     Ok(())
 }
 

@@ -186,7 +186,16 @@ fn shown_metadata(wording: Wording, object: &StoredObject) -> Map<String, Value>
             shown.insert(name.to_owned(), json!(value));
         }
     };
-    put("content-type", object.headers.content_type.as_deref());
+    match wording {
+        // The type that it gives to an object without one; a reading does not have it here.
+        Wording::RustFs => {
+            put("content-type", Some(object.headers.content_type.as_deref().unwrap_or("application/octet-stream")));
+            put("content-language", object.headers.content_language.as_deref());
+            put("x-amz-website-redirect-location", object.headers.website_redirect.as_deref());
+            put("x-amz-tagging", (!object.tags.is_empty()).then_some("shown"));
+        }
+        Wording::MinIo => put("content-type", object.headers.content_type.as_deref()),
+    }
     put("cache-control", object.headers.cache_control.as_deref());
     put("X-Amz-Replication-Status", object.replication_status.as_deref());
     put("x-amz-object-lock-legal-hold", object.legal_hold.then_some("ON"));
@@ -218,6 +227,13 @@ fn record(wording: Wording, event: &Event<'_>) -> Value {
         object.insert("contentType".to_owned(), json!(stored.headers.content_type));
         object.insert("userMetadata".to_owned(), Value::Object(shown_metadata(wording, stored)));
     }
+    let mut parameters = Map::from_iter([("principalId".to_owned(), json!(event.principal))]);
+    if wording == Wording::RustFs {
+        // The headers of the request: those that matter, of requests that write an object.
+        parameters.insert("host".to_owned(), json!("memory"));
+        let expires = event.object.and_then(|object| object.headers.expires.as_ref());
+        parameters.extend(expires.map(|expires| ("expires".to_owned(), json!(expires))));
+    }
     json!({
         "eventVersion": version,
         "eventSource": source,
@@ -225,7 +241,7 @@ fn record(wording: Wording, event: &Event<'_>) -> Value {
         "eventTime": rfc3339_ms(event.at_ns),
         "eventName": event.name,
         "userIdentity": { "principalId": event.principal },
-        "requestParameters": { "principalId": event.principal },
+        "requestParameters": parameters,
         "responseElements": { "x-amz-id-2": "", "x-amz-request-id": event.request_id },
         "s3": {
             "s3SchemaVersion": "1.0",

@@ -1,7 +1,7 @@
 //! Reads and listings of the in-memory store.
 
 use bytes::Bytes;
-use twinlog_schemas::{BucketName, ObjectKey, VersionKind, VersionRef};
+use twinlog_schemas::{BucketName, ContentHeaders, ObjectKey, Tags, VersionKind, VersionRef};
 
 use crate::reading::{BodyWish, ListFrom, ListedVersion, ObjectReading, Reading, VersionPage};
 
@@ -17,8 +17,8 @@ fn whole_seconds_ms(ns: i64) -> i64 {
 
 fn object_reading(object: &StoredObject, modified_ns: i64, whole: bool, body: BodyWish) -> ObjectReading {
     let size = object.body.len() as u64;
-    let wished = matches!(body, BodyWish::UpTo(most) if size <= most);
-    ObjectReading {
+    let wished = body.most().is_some_and(|most| size <= most);
+    let reading = ObjectReading {
         size,
         etag: object.etag.clone(),
         modified_s_ms: whole_seconds_ms(modified_ns),
@@ -33,7 +33,15 @@ fn object_reading(object: &StoredObject, modified_ns: i64, whole: bool, body: Bo
         parts: if whole { object.parts.clone() } else { Vec::new() },
         replication_status: object.replication_status.clone(),
         body: wished.then(|| object.body.clone()),
-    }
+    };
+    if matches!(body, BodyWish::Plain(_)) { without_what_get_hides(reading) } else { reading }
+}
+
+/// A GET of RustFS: see its dialect. Of a plain object it hides nothing.
+fn without_what_get_hides(reading: ObjectReading) -> ObjectReading {
+    let headers = ContentHeaders { expires: None, content_language: None, website_redirect: None, ..reading.headers };
+    let tags = Tags::new();
+    ObjectReading { headers, tags, retention: None, legal_hold: false, replication_status: None, ..reading }
 }
 
 fn listed(key: &ObjectKey, versions: &Versions) -> Vec<ListedVersion> {

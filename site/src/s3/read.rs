@@ -26,7 +26,8 @@ impl S3Site {
     pub(super) async fn read_whole(&self, version: &VersionRef, body: BodyWish) -> Result<Reading, SiteError> {
         let reading = match body {
             BodyWish::No => self.look_at(version, true).await?,
-            BodyWish::UpTo(most) => self.get_whole(version, most).await?,
+            BodyWish::UpTo(most) if !self.dialect.get_shows_all() => self.look_then_get(version, most).await?,
+            BodyWish::UpTo(most) | BodyWish::Plain(most) => self.get_whole(version, most).await?,
         };
         let Reading::Object(mut object) = reading else { return Ok(reading) };
         if parts_count(&object.etag).is_some() {
@@ -40,19 +41,16 @@ impl S3Site {
     }
 
     async fn get_whole(&self, version: &VersionRef, most: u64) -> Result<Reading, SiteError> {
-        if self.dialect.get_shows_all() {
-            let output = match self.get(version).await? {
-                Found::Object(output) => output,
-                Found::Other(reading) => return Ok(reading),
-            };
-            let tagged = output.tag_count().is_some_and(|count| count > 0);
-            let mut object = self.take_body(version, output, most).await?;
-            if tagged && !self.read_tags(version, &mut object).await? {
-                return Ok(Reading::Absent);
-            }
-            return Ok(Reading::Object(Box::new(object)));
+        let output = match self.get(version).await? {
+            Found::Object(output) => output,
+            Found::Other(reading) => return Ok(reading),
+        };
+        let tagged = output.tag_count().is_some_and(|count| count > 0);
+        let mut object = self.take_body(version, output, most).await?;
+        if tagged && !self.read_tags(version, &mut object).await? {
+            return Ok(Reading::Absent);
         }
-        self.look_then_get(version, most).await
+        Ok(Reading::Object(Box::new(object)))
     }
 
     /// For stores whose GET shows less than their HEAD. The GET is pinned to what the HEAD saw.

@@ -9,6 +9,7 @@
 mod attributes;
 mod bad_records;
 mod bad_set_up;
+mod births;
 mod doors;
 mod large;
 mod loops;

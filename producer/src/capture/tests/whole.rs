@@ -12,8 +12,9 @@ use twinlog_log::clock::Clock;
 use twinlog_log::fault::Fault;
 use twinlog_log::memory::spec;
 use twinlog_log::{Log, LogErrorKind, TopicPartition};
-use twinlog_schemas::{ExamineCause, NullState, Retention, RetentionMode, Told, VersionKind};
+use twinlog_schemas::{ContentHeaders, ExamineCause, NullState, Retention, RetentionMode, Told, VersionKind};
 use twinlog_site::memory::{ClientPut, Quirks};
+use twinlog_site::{Reading, Site};
 
 use super::world::{PARTITIONS, World, both, tags, told};
 use super::*;
@@ -55,6 +56,45 @@ async fn a_life_is_told_whole_and_to_the_nanosecond() {
         assert!(state.removed().is_some(), "what was written is in the index at once");
         for fact in world.facts() {
             assert!(events.iter().any(|event| event.event_id == fact.event_id), "{fact:?}");
+        }
+    }
+}
+
+/// Scenario: objects with one attribute each, of those that RustFS's GET leaves out, and one with none. Guarantees: the
+/// birth's event has each of them.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_birth_has_what_a_get_leaves_out() {
+    for quirks in both() {
+        let world = World::new(quirks).await;
+        let until_ms = world.clock.now_ms() + 3_600_000;
+        let retention = Retention { mode: RetentionMode::Governance, until_ms };
+        let headers = |set: fn(&mut ContentHeaders, Option<String>)| {
+            let mut headers = ContentHeaders::default();
+            set(&mut headers, Some("value".to_owned()));
+            ClientPut { headers, ..ClientPut::default() }
+        };
+        let puts = [
+            ClientPut::default(),
+            headers(|headers, value| headers.expires = value),
+            headers(|headers, value| headers.content_language = value),
+            headers(|headers, value| headers.website_redirect = value),
+            ClientPut { tags: tags("a"), ..ClientPut::default() },
+            ClientPut { retention: Some(retention), ..ClientPut::default() },
+            ClientPut { legal_hold: true, ..ClientPut::default() },
+        ];
+        for put in &puts {
+            let id = world.put_as(put);
+            world.settle().await;
+            let event = world.events().pop().unwrap();
+            let object = event.object.unwrap();
+            assert_eq!(event.version_id, id);
+            let Reading::Object(read) = world.store.look(&world.version(&id)).await.unwrap() else {
+                panic!("{id} is no object");
+            };
+            assert_eq!((&object.headers, object.size), (&read.headers, 0), "{put:?}");
+            assert_eq!(object.tags.map(|stamp| stamp.value).unwrap_or_default(), put.tags);
+            assert_eq!(object.retention.and_then(|stamp| stamp.value), put.retention);
+            assert_eq!(object.legal_hold.is_some_and(|stamp| stamp.value), put.legal_hold);
         }
     }
 }

@@ -44,6 +44,11 @@ pub trait Log: Send + Sync + 'static {
     /// nothing is ever rebalanced. Readers are independent of each other; one per purpose.
     async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError>;
 
+    /// A [`reader`](Log::reader) whose records may come a fifth of a second late while there are few: cheaper for the brokers.
+    async fn unhurried_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
+        self.reader(group).await
+    }
+
     /// Joins `group` over the partitions of `topic` (a lanes topic, which holds no data): the group's protocol decides
     /// which process owns which lane.
     async fn join(&self, group: &str, member: &str, topic: &TopicName) -> Result<Box<dyn Membership>, LogError>;

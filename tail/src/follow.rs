@@ -41,7 +41,11 @@ pub(crate) async fn topic(parts: Arc<Parts>, topic: Topic, progress: Progress) {
 /// The topic's partitions and a reader for them, once it exists.
 async fn found(parts: &Parts, topic: &Topic) -> Result<Option<(i32, Arc<dyn Reader>)>, LogError> {
     let Some(info) = topic.log.topic(&topic.name).await? else { return Ok(None) };
-    let reader = topic.log.reader(&parts.group).await?;
+    // Receipts of this process are in the index already; nobody waits for those of others but what waits for seconds.
+    let reader = match topic.kind {
+        Kind::Facts => topic.log.reader(&parts.group).await?,
+        Kind::Receipts => topic.log.unhurried_reader(&parts.group).await?,
+    };
     Ok(Some((info.partitions, reader.into())))
 }
 

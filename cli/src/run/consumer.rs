@@ -81,8 +81,8 @@ fn parts(shared: &Shared) -> Result<Parts, Failure> {
     })
 }
 
-/// What is read, one source for each cluster: the change topics of carried buckets, and the facts of every source and
-/// of the site itself.
+/// What is read: of each cluster the change topics of carried buckets, and apart from them the facts of every source
+/// and of the site itself, since a fetch costs the broker as much as it has partitions, and events are many.
 fn sources(shared: &Shared) -> Result<Vec<Source>, Failure> {
     let (config, at) = (shared.config(), &shared.at);
     let names = &config.topics.names;
@@ -97,11 +97,10 @@ fn sources(shared: &Shared) -> Result<Vec<Source>, Failure> {
         let facts: BTreeSet<TopicName> = sites.iter().map(|site| names.facts(site)).collect();
         let links = links_from(config, at, &sites);
         let config = Arc::clone(config);
-        sources.push(Source {
-            log: Arc::clone(shared.deployment.cluster(cluster)?),
-            group: names.group(at, "apply"),
-            wants: Arc::new(move |topic| facts.contains(topic) || link_of(&config, &links, topic).is_some()),
-        });
+        let log = shared.deployment.cluster(cluster)?;
+        let source = |wants| Source { log: Arc::clone(log), group: names.group(at, "apply"), wants };
+        sources.push(source(Arc::new(move |topic| link_of(&config, &links, topic).is_some())));
+        sources.push(source(Arc::new(move |topic| facts.contains(topic))));
     }
     Ok(sources)
 }

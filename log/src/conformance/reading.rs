@@ -112,7 +112,14 @@ pub(super) async fn commits_are_kept_with_their_metadata(case: &Case<'_>) -> Out
     reader.commit(&parts[2], &plain).await?;
     let too_long = Committed { offset: 8, metadata: "A".repeat(4_097) };
     assert_eq!(reader.commit(&parts[0], &too_long).await.err().map(|e| e.kind), Some(LogErrorKind::Fatal));
-    let expected = BTreeMap::from([(parts[0].clone(), long), (parts[2].clone(), plain)]);
+    // Asked for at once, each has its own answer: one that is refused spoils no other.
+    let next = Committed { offset: 1, metadata: "next".to_owned() };
+    let asked = [(&parts[1], &next), (&parts[0], &too_long), (&parts[2], &plain)];
+    let answers = join_all(asked.map(|(at, commit)| reader.commit(at, commit))).await;
+    let refused: Vec<_> = answers.into_iter().map(|answer| answer.err().map(|error| error.kind)).collect();
+    assert_eq!(refused, [None, Some(LogErrorKind::Fatal), None]);
+    let expected = [(&parts[0], long), (&parts[1], next), (&parts[2], plain)];
+    let expected: BTreeMap<_, _> = expected.into_iter().map(|(at, commit)| (at.clone(), commit)).collect();
     assert_eq!(log.committed(&case.prefix, &parts).await?, expected);
     // Another client after this one is gone, and another group.
     drop(reader);

@@ -21,7 +21,8 @@ pub struct KafkaConfig {
     pub delivery_timeout: Duration,
     /// How long a request for metadata, offsets or a new topic may take.
     pub request_timeout: Duration,
-    /// How long a record may wait for company before it is sent; more gives larger batches and more lag.
+    /// How long a record may wait for company before it is sent. Batches are of one partition, so waiting only pays
+    /// where a partition gets many records within it; while a broker is busy batches come about without it.
     pub linger: Duration,
     /// Bytes of unread records that are fetched ahead per partition; a partition may hold one fetch more.
     pub queue_bytes: usize,
@@ -41,7 +42,7 @@ impl KafkaConfig {
             options: BTreeMap::new(),
             delivery_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(10),
-            linger: Duration::from_millis(1),
+            linger: Duration::ZERO,
             queue_bytes: 512 * 1024,
             session_timeout: Duration::from_secs(10),
             rebalance_timeout: Duration::from_secs(60),
@@ -96,7 +97,7 @@ impl KafkaConfig {
     }
 
     /// Settings of a reader with partitions assigned by hand.
-    pub(super) fn reader(&self, group: &str) -> ClientConfig {
+    pub(super) fn reader(&self, group: &str, pace: Pace) -> ClientConfig {
         let mut config = self.asking();
         config
             .set("group.id", group)
@@ -104,9 +105,10 @@ impl KafkaConfig {
             .set("enable.partition.eof", "false")
             .set("check.crcs", "true")
             .set("isolation.level", "read_committed")
-            // One long poll per broker: answered at once when there is data, four times a second when there is none.
-            .set("fetch.min.bytes", "1")
-            .set("fetch.wait.max.ms", "250")
+            // One long poll per broker: answered when there is enough, or when it has lasted. A partition that is
+            // assigned meanwhile waits for its end.
+            .set("fetch.min.bytes", pace.enough().to_string())
+            .set("fetch.wait.max.ms", millis(pace.longest()))
             .set("fetch.message.max.bytes", "262144")
             .set("fetch.max.bytes", "8388608")
             // With a queue per partition these bounds are per partition.
@@ -130,6 +132,33 @@ impl KafkaConfig {
             .set("max.poll.interval.ms", millis(self.rebalance_timeout.max(self.session_timeout)))
             .set("fetch.wait.max.ms", "10000");
         config
+    }
+}
+
+/// How soon a record is to be fetched once it stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// At once, alone if need be.
+    Prompt,
+    /// With others if some come soon: fetches are what a busy broker spends most on.
+    Unhurried,
+}
+
+impl Pace {
+    /// The bytes that end a fetch's waiting.
+    const fn enough(self) -> usize {
+        match self {
+            Self::Prompt => 1,
+            Self::Unhurried => 64 * 1024,
+        }
+    }
+
+    /// The longest that a fetch waits.
+    const fn longest(self) -> Duration {
+        match self {
+            Self::Prompt => Duration::from_millis(500),
+            Self::Unhurried => Duration::from_millis(200),
+        }
     }
 }
 
@@ -171,6 +200,6 @@ mod tests {
         config.options.insert("acks".to_owned(), "0".to_owned());
         config.options.insert("auto.offset.reset".to_owned(), "latest".to_owned());
         assert_eq!(config.producer().get("acks"), Some("all"));
-        assert_eq!(config.reader("g").get("auto.offset.reset"), Some("error"));
+        assert_eq!(config.reader("g", Pace::Prompt).get("auto.offset.reset"), Some("error"));
     }
 }

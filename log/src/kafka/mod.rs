@@ -1,11 +1,12 @@
 //! A Kafka cluster behind the log's contract, on librdkafka.
 //!
 //! Tasks and threads: one task and one thread for the producer, one task for the client that asks for metadata, one
-//! task per reader and per membership, each ending with its handle; besides librdkafka's own threads per client.
+//! task per membership and two per reader, each ending with its handle; besides librdkafka's own threads per client.
 //! Everything that blocks runs on tokio's blocking threads. Needs a running tokio runtime with time and I/O.
 
 mod admin;
 mod asking;
+mod committing;
 mod config;
 mod context;
 mod convert;
@@ -32,6 +33,7 @@ use crate::record::{Position, Record};
 use crate::topic::{TopicInfo, TopicName, TopicPartition, TopicSpec};
 use asking::Asking;
 pub use config::KafkaConfig;
+use config::Pace;
 use context::Told;
 use elsewhere::{Held, ask_elsewhere};
 use error::{kind_of, log_error, log_error_told};
@@ -74,8 +76,13 @@ impl KafkaLog {
         admin::delete_topic(&self.config, name).await
     }
 
+    fn reader_at(&self, group: &str, pace: Pace) -> Result<Box<dyn Reader>, LogError> {
+        let (client, told) = self.client_of(group, false, pace)?;
+        Ok(Box::new(KafkaReader::start(client, told, self.asking.clone(), self.config.request_timeout)))
+    }
+
     /// A client of `group`: that of a live reader, else a new one.
-    fn client_of(&self, group: &str, reuse: bool) -> Result<(Client, Told), LogError> {
+    fn client_of(&self, group: &str, reuse: bool, pace: Pace) -> Result<(Client, Told), LogError> {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         readers.retain(|_, client| client.strong_count() > 0);
         if let Some(client) = readers.get(group).filter(|_| reuse).and_then(Weak::upgrade) {
@@ -83,7 +90,7 @@ impl KafkaLog {
             return Ok((Held::new(client), told));
         }
         let told = Told::default();
-        let client = StreamConsumer::from_config_and_context(&self.config.reader(group), told.clone())
+        let client = StreamConsumer::from_config_and_context(&self.config.reader(group, pace), told.clone())
             .map_err(|error| log_error("read as", group, &error))?;
         let client = Arc::new(client);
         readers.insert(group.to_owned(), Arc::downgrade(&client));
@@ -131,7 +138,7 @@ impl Log for KafkaLog {
         if partitions.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let (client, told) = self.client_of(group, true)?;
+        let (client, told) = self.client_of(group, true, Pace::Prompt)?;
         let wrong = |error: &KafkaError| log_error_told("commits of", group, error, &told);
         let asked = convert::list(partitions.iter().map(|at| (at, Offset::Invalid))).map_err(|error| wrong(&error))?;
         let timeout = self.config.request_timeout;
@@ -153,8 +160,11 @@ impl Log for KafkaLog {
     }
 
     async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
-        let (client, told) = self.client_of(group, false)?;
-        Ok(Box::new(KafkaReader::start(client, told, self.asking.clone(), self.config.request_timeout)))
+        self.reader_at(group, Pace::Prompt)
+    }
+
+    async fn unhurried_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
+        self.reader_at(group, Pace::Unhurried)
     }
 
     async fn join(&self, group: &str, member: &str, topic: &TopicName) -> Result<Box<dyn Membership>, LogError> {

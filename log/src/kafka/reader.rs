@@ -12,16 +12,16 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use rdkafka::Offset;
 use rdkafka::consumer::stream_consumer::StreamPartitionQueue;
-use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::Message;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::asking::Asking;
+use super::committing::Committing;
 use super::context::Told;
 use super::convert::{fetched, list};
-use super::elsewhere::{Held, ask_elsewhere, drop_elsewhere, run_elsewhere};
-use super::error::{log_error, log_error_told};
+use super::elsewhere::{Held, drop_elsewhere, run_elsewhere};
+use super::error::log_error;
 use crate::contract::{Committed, PartitionReader, Reader};
 use crate::error::{LogError, LogErrorKind};
 use crate::record::Fetched;
@@ -30,8 +30,6 @@ use crate::topic::{TopicName, TopicPartition};
 pub(super) type Client = Held<Arc<StreamConsumer<Told>>>;
 type Queue = StreamPartitionQueue<Told>;
 
-/// Commits under way at once per reader: each blocks a thread for a round trip.
-const COMMITS: usize = 16;
 /// Assignments done in one call at most.
 const BATCH: usize = 512;
 
@@ -41,13 +39,9 @@ enum Command {
 }
 
 pub(super) struct KafkaReader {
-    client: Client,
-    told: Told,
     asking: Arc<Asking>,
     commands: mpsc::UnboundedSender<Command>,
-    commits: Semaphore,
-    /// How long a commit is tried again while the group's coordinator is away.
-    patience: Duration,
+    commits: Committing,
     /// Partition counts of topics that were seen to exist.
     known: Mutex<BTreeMap<TopicName, i32>>,
 }
@@ -56,8 +50,8 @@ impl KafkaReader {
     pub(super) fn start(client: Client, told: Told, asking: Arc<Asking>, patience: Duration) -> Self {
         let (commands, taken) = mpsc::unbounded_channel();
         tokio::spawn(own(client.clone(), taken));
-        let (commits, known) = (Semaphore::new(COMMITS), Mutex::default());
-        Self { client, told, asking, commands, commits, patience, known }
+        let commits = Committing::start(client, told, patience);
+        Self { asking, commands, commits, known: Mutex::default() }
     }
 
     async fn must_exist(&self, at: &TopicPartition) -> Result<(), LogError> {
@@ -87,16 +81,7 @@ impl Reader for KafkaReader {
     }
 
     async fn commit(&self, partition: &TopicPartition, commit: &Committed) -> Result<(), LogError> {
-        let wrong = |error: &KafkaError| log_error_told("commit", partition, error, &self.told);
-        let offsets = list([(partition, Offset::Offset(commit.offset))]).map_err(|error| wrong(&error))?;
-        if let Some(mut element) = offsets.find_partition(partition.topic.as_str(), partition.partition) {
-            element.set_metadata(&commit.metadata);
-        }
-        let closed = |_| LogError::new("commit", partition, LogErrorKind::Fatal, "the reader has ended");
-        let _permit = self.commits.acquire().await.map_err(closed)?;
-        let client = self.client.clone();
-        let ask = move || client.commit(&offsets, CommitMode::Sync);
-        ask_elsewhere("commit", partition, self.patience, ask, wrong).await
+        self.commits.commit(partition, commit).await
     }
 }
 

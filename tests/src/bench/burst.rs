@@ -14,8 +14,12 @@ use super::small;
 use crate::{compare::Bucket, lab_error::LabError, refused::Refused};
 
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Between two looks at the target: each lists what arrived since, which is work for it too.
-const LOOK: Duration = Duration::from_millis(200);
+/// Between two looks at the target.
+const LOOK: Duration = Duration::from_millis(100);
+
+fn key(number: usize) -> String {
+    format!("burst/{number:08}")
+}
 
 /// Writes the objects and returns how many were written per second.
 pub(super) async fn write(bucket: &Bucket, objects: usize, clients: usize) -> Result<f64, LabError> {
@@ -29,7 +33,7 @@ pub(super) async fn write(bucket: &Bucket, objects: usize, clients: usize) -> Re
                 if number >= objects {
                     return Ok::<(), Refused>(());
                 }
-                let put = bucket.client.put_object().bucket(&bucket.name).key(format!("burst/{number:08}"));
+                let put = bucket.client.put_object().bucket(&bucket.name).key(key(number));
                 put.body(ByteStream::from(small(number))).send().await.map_err(Refused::doing("PUT of a burst"))?;
             }
         })
@@ -44,25 +48,33 @@ pub(super) async fn write(bucket: &Bucket, objects: usize, clients: usize) -> Re
 }
 
 /// Writes the objects; returns how many were written per second, and how many arrived per second until the last did.
-pub(super) async fn measure(between: &[Bucket; 2], objects: usize, clients: usize) -> Result<(f64, f64), LabError> {
+pub(super) async fn measure(
+    between: &[Bucket; 2],
+    objects: usize,
+    clients: usize,
+) -> Result<(f64, Option<f64>), LabError> {
     let [source, target] = between;
     let began = Instant::now();
     let (written, ()) = futures::try_join!(write(source, objects, clients), all_arrived(target, objects))?;
-    Ok((written, objects as f64 / began.elapsed().as_secs_f64()))
+    Ok((written, Some(objects as f64 / began.elapsed().as_secs_f64())))
 }
 
-/// Waits until so many objects of a burst are there. They arrive nearly in order, so each look begins where the ones
-/// before it end.
+/// Waits until so many objects of a burst are there. They arrive nearly in order, and a listing is much work for a
+/// store that is busy: so the last one is waited for, and only then is listed what may be missing before it.
 async fn all_arrived(target: &Bucket, objects: usize) -> Result<(), LabError> {
     let until = Instant::now() + PATIENCE;
+    let last = key(objects.saturating_sub(1));
+    while !is_there(target, &last).await? && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
+    }
     let mut complete = 0_usize;
     loop {
-        let after = complete.checked_sub(1).map(|last| format!("burst/{last:08}"));
+        let after = complete.checked_sub(1).map(key);
         let list = target.client.list_objects_v2().bucket(&target.name).prefix("burst/").set_start_after(after);
         let page = list.send().await.map_err(Refused::doing("listing a burst"))?;
         let before = complete;
         for object in page.contents() {
-            if object.key() != Some(&format!("burst/{complete:08}")) {
+            if object.key() != Some(&key(complete)) {
                 break;
             }
             complete += 1;
@@ -78,5 +90,14 @@ async fn all_arrived(target: &Bucket, objects: usize) -> Result<(), LabError> {
         if complete - before < 1000 {
             tokio::time::sleep(LOOK).await;
         }
+    }
+}
+
+async fn is_there(target: &Bucket, key: &str) -> Result<bool, LabError> {
+    let head = target.client.head_object().bucket(&target.name).key(key).send();
+    match head.await.map_err(Refused::doing(format!("HEAD {key}"))) {
+        Ok(_) => Ok(true),
+        Err(refused) if refused.status == Some(404) => Ok(false),
+        Err(refused) => Err(refused.into()),
     }
 }

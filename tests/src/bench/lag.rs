@@ -1,5 +1,5 @@
 //! The lag of single objects: from the store's answer to the client at the source until the object can be read at the
-//! target. Looked for without pause, so what a look takes is in it.
+//! target. What a look takes is in it, and the pause between two: without one, looking would keep a core busy.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,8 @@ use super::small;
 use crate::{compare::Bucket, lab_error::LabError, refused::Refused};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Writes objects one after the other and returns each one's lag.
 pub(super) async fn measure(between: &[Bucket; 2], samples: usize, prefix: &str) -> Result<Vec<Duration>, LabError> {
@@ -32,7 +34,7 @@ pub(super) async fn arrived(target: &Bucket, key: &str, within: Duration) -> Res
         let head = target.client.head_object().bucket(&target.name).key(key).send();
         match head.await.map_err(Refused::doing(format!("HEAD {key}"))) {
             Ok(_) => return Ok(()),
-            Err(refused) if refused.status == Some(404) && Instant::now() < until => {}
+            Err(refused) if refused.status == Some(404) && Instant::now() < until => tokio::time::sleep(PAUSE).await,
             Err(refused) => return Err(refused.into()),
         }
     }

@@ -68,6 +68,10 @@ impl Report {
     }
 }
 
+fn total(used: &[(&'static str, f64)]) -> f64 {
+    used.iter().map(|(_, seconds)| seconds).sum()
+}
+
 /// The value below which this share of sorted durations lies, in milliseconds.
 fn quantile(sorted: &[Duration], share: f64) -> f64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index of a short list")]
@@ -109,7 +113,11 @@ impl fmt::Display for Report {
             for (who, seconds) in used {
                 write!(to, "  {who} {:.2}", seconds * 1e3 / self.objects as f64)?;
             }
-            writeln!(to)?;
+            writeln!(to, "  all {:.2}", total(used) * 1e3 / self.objects as f64)?;
+        }
+        let cpu = |of: &str| self.cpu.iter().find(|(name, _)| name == of).map(|(_, used)| total(used));
+        if let (Some(ours), Some(own)) = (cpu("Twinlog"), cpu("own")) {
+            writeln!(to, "  Twinlog with its stores and Kafka uses {:.2} times what the store's own uses", ours / own)?;
         }
         if let Some((took, peaks)) = &self.large {
             let size = self.large_bytes as f64 / MIB;

@@ -36,6 +36,10 @@ down:
 bench *ARGS: tools release
     {{ release }}/bench {{ ARGS }}
 
+# Hours of random work at both sites with restarts, verified after each round: --minutes N, --seed S, --store minio|rustfs.
+soak *ARGS: tools release
+    {{ release }}/soak {{ ARGS }}
+
 # Formats everything.
 fmt:
     cargo fmt --all

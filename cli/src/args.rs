@@ -1,14 +1,16 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::build;
+use crate::config::parse_duration;
 
 /// Exit codes, as `--help` shows them.
-const EXITS: &str = "Exit codes: 0 done; 1 findings (a check failed, a bucket was refused); 2 wrong command line; \
+const EXITS: &str = "Exit codes: 0 done; 1 findings (a check failed, a bucket was refused, buckets differ); 2 wrong command line; \
 64 configuration not valid; 69 a cluster or site cannot be reached; 70 internal error.";
 
 /// Active-active replication of S3 buckets between sites over a Kafka log.
@@ -38,6 +40,8 @@ pub enum Command {
     Topics(Json),
     /// Check sites, clusters, clocks, buckets and permissions; changes nothing.
     Doctor(DoctorOptions),
+    /// Compare buckets at both ends of the links, version by version, through S3 alone; changes nothing.
+    Verify(VerifyOptions),
     /// Check the configuration, or print an example.
     Config {
         /// What to do.
@@ -107,6 +111,29 @@ pub struct DoctorOptions {
     #[arg(long)]
     pub bucket: Option<BucketName>,
     /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlog verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyOptions {
+    /// Only links from or to this site.
+    #[arg(long, value_name = "SITE")]
+    pub at: Option<SiteName>,
+    /// Only this bucket, enabled or not.
+    #[arg(long)]
+    pub bucket: Option<BucketName>,
+    /// Only keys that begin so.
+    #[arg(long, default_value = "")]
+    pub prefix: String,
+    /// Read every body at both ends and compare the digests.
+    #[arg(long)]
+    pub bodies: bool,
+    /// Look again at the keys that differ until they are equal, for at most so long, e.g. 5m.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub wait: Option<Duration>,
+    /// Print JSON: one line per bucket and pair of sites.
     #[arg(long)]
     pub json: bool,
 }

@@ -16,6 +16,7 @@ mod run;
 mod show;
 mod telemetry;
 mod topics;
+mod verify;
 mod wanted;
 
 use std::path::Path;
@@ -68,6 +69,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Doctor(options) => {
             let config = load(&path)?;
             work(doctor::doctor(config, options))
+        }
+        Command::Verify(options) => {
+            let config = load(&path)?;
+            work(verify::verify(config, options))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{refused::Refused, server::ServerError};
+use crate::{refused::Refused, server::ServerError, site::Site};
 
 /// A pair did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,8 @@ pub enum LabError {
         command: String,
         /// How it ended.
         status: String,
+        /// Its exit code, where it was not killed.
+        code: Option<i32>,
         /// What it printed on both its outputs.
         said: String,
     },
@@ -41,6 +43,16 @@ pub enum LabError {
         url: String,
         /// Why.
         why: String,
+    },
+    /// A change became a dead letter for which there is no reason.
+    #[error("dead letter at {site}, reason {reason}, of record {record:?}")]
+    Letter {
+        /// The site into which it was to be written.
+        site: Site,
+        /// Twinlog's reason code.
+        reason: String,
+        /// The record's key.
+        record: String,
     },
     /// Something that was waited for did not come.
     #[error("{what} within {within:?}; at last: {last}")]

@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod bucket;
 pub mod compare;
+pub mod crowd;
 pub mod demo;
 pub mod deployment;
 pub mod door;
@@ -18,6 +19,7 @@ pub mod server;
 pub mod session;
 pub mod simulation;
 pub mod site;
+pub mod soak;
 pub mod store_choice;
 pub mod until;
 pub mod workload;

@@ -31,6 +31,20 @@ impl Refused {
         }
     }
 
+    /// A request that could not even be written.
+    #[must_use]
+    pub fn unbuilt(what: &str, error: &dyn std::error::Error) -> Self {
+        Self { doing: format!("building {what}"), code: None, status: None, answer: error.to_string() }
+    }
+
+    /// Whether a lock on a version is why; the stores say so in different words.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        let answer = self.answer.to_lowercase();
+        self.code.as_deref() == Some("AccessDenied")
+            || ["worm", "lock", "legal hold", "retention", "retain"].iter().any(|word| answer.contains(word))
+    }
+
     /// Whether no answer came at all, so that the request may or may not have acted.
     #[must_use]
     pub fn unanswered(&self) -> bool {

@@ -27,7 +27,7 @@ use std::time::Duration;
 use twinlog_schemas::{BucketName, SiteName};
 
 pub use cluster::{ClusterConfig, Security};
-pub use duration::show_duration;
+pub use duration::{parse_duration, show_duration};
 pub use example::EXAMPLE;
 pub use fault::Faults;
 pub use link::LinkConfig;

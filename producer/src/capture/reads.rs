@@ -19,6 +19,8 @@ use crate::notice::Hint;
 
 /// How often a version that changes between two reads of it is read again, before that counts as odd.
 const RACES: usize = 16;
+/// How often a version is read and not listed before the listing counts as one that leaves it out.
+const UNLISTED: usize = 3;
 
 /// One key under capture.
 pub(super) struct Source<'a> {
@@ -73,6 +75,7 @@ impl Source<'_> {
             }
         }
         let mut delays = Backoff::PROMPT.delays(self.capture.parts.ids.seed());
+        let mut unlisted = 0;
         for _ in 0..RACES {
             let reading = self.read(slot, id, self.body_wish(telling)).await?;
             if let Reading::Object(object) = &reading
@@ -88,8 +91,16 @@ impl Source<'_> {
             match (reading, self.time_of(&listing, id)) {
                 (Reading::Object(object), Some(modified)) => return Ok(Found::Object(object, modified)),
                 (Reading::Marker { .. }, Some(modified)) => return Ok(Found::Marker(modified)),
+                // MinIO leaves a key below another key out: the read's second is all that there is.
+                (Reading::Object(object), None) if unlisted >= UNLISTED => return Ok(of_second(object)),
+                (Reading::Marker { modified_s_ms: Some(second) }, None) if unlisted >= UNLISTED => {
+                    return Ok(Found::Marker(Modified::of_second(second)));
+                }
                 // Gone between the two: the next read says so.
-                (_, None) | (Reading::Absent, _) => slot.idle(delays.wait()).await,
+                (_, None) | (Reading::Absent, _) => {
+                    unlisted += 1;
+                    slot.idle(delays.wait()).await;
+                }
             }
         }
         Err(Stop(format!("{} is read but not listed", self.version(id))))
@@ -100,6 +111,7 @@ impl Source<'_> {
         let id = VersionId::null();
         let exact = telling.born.and_then(|born| Some((born.notice.sequencer_ns?, born.notice.etag.clone()?)));
         let mut delays = Backoff::PROMPT.delays(self.capture.parts.ids.seed());
+        let mut unlisted = 0;
         for _ in 0..RACES {
             let reading = self.read(slot, &id, self.body_wish(telling)).await?;
             let listing = self.list(slot).await?;
@@ -115,7 +127,17 @@ impl Source<'_> {
                     return Ok(modified.map_or(Found::Absent, Found::Marker));
                 }
                 (Reading::Absent, None) => return Ok(Found::Absent),
-                _ => slot.idle(delays.wait()).await,
+                (Reading::Object(object), None) if unlisted >= UNLISTED => {
+                    let exact = exact.as_ref().filter(|(_, etag)| *etag == object.etag).map(|(ns, _)| *ns);
+                    let modified = time::of_birth(exact, object.modified_s_ms);
+                    return Ok(
+                        modified.map_or_else(|| of_second(object.clone()), |it| Found::Object(object.clone(), it))
+                    );
+                }
+                (_, entry) => {
+                    unlisted += usize::from(entry.is_none());
+                    slot.idle(delays.wait()).await;
+                }
             }
         }
         Err(Stop(format!("{} is read as one thing and listed as another", self.version(&id))))

@@ -143,3 +143,17 @@ pub(super) async fn names_only_the_exact_key(bench: &Bench) -> Outcome {
     ensure_eq!(bench.ids(&bench.fresh("listing/exac")?).await?, vec![], "versions of a key that is only a prefix");
     Ok(())
 }
+
+/// MinIO does not list what stands below a key that has versions, though it reads it.
+pub(super) async fn keys_below_keys_follow_the_store(bench: &Bench) -> Outcome {
+    let (below, above) = (bench.fresh("listing/above/below")?, bench.fresh("listing/above")?);
+    for version in [&below, &above] {
+        bench.put_absent(&bare(version, b"x"), b"x").await?;
+    }
+    bench.object(&below).await?;
+    let hidden = bench.site.versions_of(&below.bucket, &below.key).await?.is_empty();
+    ensure_eq!(hidden, bench.quirks.hides_below_keys, "a key below another key is left out of listings");
+    bench.site.remove_version(&above, false, None).await?;
+    ensure_eq!(bench.ids(&below).await?, vec![below.version_id.clone()], "listed once the other is gone");
+    Ok(())
+}

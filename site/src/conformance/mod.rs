@@ -51,6 +51,7 @@ pub const CHECKS: &[Check] = checks![
     listing::lists_odd_keys_verbatim,
     listing::pages_without_loss_or_repeat,
     listing::names_only_the_exact_key,
+    listing::keys_below_keys_follow_the_store,
     writing::makes_the_same_version,
     writing::keeps_empty_bodies,
     writing::keeps_checksums_and_adds_none,

@@ -53,6 +53,8 @@ pub struct Quirks {
     pub drops_website_redirect: bool,
     /// The answer to a PUT names the null version.
     pub answers_null_version: bool,
+    /// A key below another key (`a/b/c` and `a/b`) is read, but not listed while the other has versions.
+    pub hides_below_keys: bool,
 }
 
 impl Quirks {
@@ -77,6 +79,7 @@ impl Quirks {
             last_arrival_first: false,
             drops_website_redirect: false,
             answers_null_version: true,
+            hides_below_keys: false,
         }
     }
 
@@ -101,6 +104,7 @@ impl Quirks {
             last_arrival_first: true,
             drops_website_redirect: true,
             answers_null_version: false,
+            hides_below_keys: true,
         }
     }
 }

@@ -6,7 +6,7 @@ use twinlog_schemas::{BucketName, ContentHeaders, ObjectKey, Tags, VersionKind, 
 use crate::reading::{BodyWish, ListFrom, ListedVersion, ObjectReading, Reading, VersionPage};
 
 use super::refusal::Refusal;
-use super::store::Store;
+use super::store::{Bucket, Store};
 use super::stored::{Stored, StoredObject, Versions};
 
 const PAGE: u32 = 1000;
@@ -74,7 +74,18 @@ impl Store {
 
     pub(super) fn list(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Vec<ListedVersion>, Refusal> {
         let bucket = self.bucket(bucket)?;
+        if self.hides(bucket, key) {
+            return Ok(Vec::new());
+        }
         Ok(bucket.keys.get(key).map(|versions| listed(key, versions)).unwrap_or_default())
+    }
+
+    /// Whether the listing leaves the key out, because it is below another key.
+    fn hides(&self, bucket: &Bucket, key: &ObjectKey) -> bool {
+        // A slash at the end is part of the name.
+        let name = key.as_str().strip_suffix('/').unwrap_or(key.as_str());
+        let mut above = name.match_indices('/').filter_map(|(at, _)| ObjectKey::new(&name[..at]).ok());
+        self.quirks.hides_below_keys && above.any(|above| bucket.keys.contains_key(&above))
     }
 
     pub(super) fn list_page(&self, bucket: &BucketName, from: &ListFrom) -> Result<VersionPage, Refusal> {
@@ -84,8 +95,9 @@ impl Store {
             None => true,
         };
         let mut lines = Vec::new();
-        for (key, versions) in &self.bucket(bucket)?.keys {
-            if !key.as_str().starts_with(&from.prefix) {
+        let bucket = self.bucket(bucket)?;
+        for (key, versions) in &bucket.keys {
+            if !key.as_str().starts_with(&from.prefix) || self.hides(bucket, key) {
                 continue;
             }
             let of_key = listed(key, versions);

@@ -1,4 +1,4 @@
-//! All that a client can read of one object version, as names and texts that can be compared.
+//! All that a client can read of one object version, by plain S3 calls: nothing here is Twinlog's own reading.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -8,44 +8,30 @@ use aws_sdk_s3::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Bucket, Listed};
+use twinlog_site::ListedVersion;
+use twinlog_verify::Description;
+
+use super::Bucket;
 use crate::refused::Refused;
 
-/// One version.
-pub(super) struct Description {
-    /// By name; absent where the version has none.
-    pub(super) attributes: BTreeMap<String, String>,
-    /// Whether the store calls it a replica.
-    pub(super) replica: bool,
-    /// How many bytes of body were read; nothing where it was too large.
-    pub(super) body_read: Option<u64>,
-}
-
-impl Description {
-    fn put(&mut self, name: &str, value: Option<impl ToString>) {
-        if let Some(value) = value {
-            self.attributes.insert(name.to_owned(), value.to_string());
-        }
-    }
-}
-
-/// Reads one version.
-pub(super) async fn describe(bucket: &Bucket, version: &Listed, bodies_up_to: u64) -> Result<Description, Refused> {
+/// Reads one version; its body where it has at most `bodies_up_to` bytes.
+pub(super) async fn describe(
+    bucket: &Bucket,
+    version: &ListedVersion,
+    bodies_up_to: Option<u64>,
+) -> Result<Description, Refused> {
     let head = bucket
         .client
         .head_object()
         .bucket(&bucket.name)
-        .key(&version.key)
-        .version_id(&version.id)
+        .key(version.key.as_str())
+        .version_id(version.version_id.as_str())
         .checksum_mode(ChecksumMode::Enabled)
         .send()
         .await
         .map_err(Refused::doing("HEAD"))?;
-    let mut description = Description {
-        attributes: BTreeMap::new(),
-        replica: matches!(head.replication_status(), Some(ReplicationStatus::Replica)),
-        body_read: None,
-    };
+    let replica = matches!(head.replication_status(), Some(ReplicationStatus::Replica));
+    let mut description = Description { replica, ..Description::default() };
     headers(&mut description, &head);
     checksums(&mut description, &head);
     locks(&mut description, &head);
@@ -53,8 +39,8 @@ pub(super) async fn describe(bucket: &Bucket, version: &Listed, bodies_up_to: u6
     if version.etag.as_deref().is_some_and(|etag| etag.contains('-')) {
         parts(&mut description, bucket, version).await?;
     }
-    let size = version.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-    if size <= bodies_up_to {
+    let size = version.size.unwrap_or(0);
+    if bodies_up_to.is_some_and(|most| size <= most) {
         body(&mut description, bucket, version).await?;
     }
     Ok(description)
@@ -98,8 +84,13 @@ fn locks(into: &mut Description, head: &HeadObjectOutput) {
     into.put("legal hold", held.then_some("on"));
 }
 
-async fn tags(into: &mut Description, bucket: &Bucket, version: &Listed) -> Result<(), Refused> {
-    let request = bucket.client.get_object_tagging().bucket(&bucket.name).key(&version.key).version_id(&version.id);
+async fn tags(into: &mut Description, bucket: &Bucket, version: &ListedVersion) -> Result<(), Refused> {
+    let request = bucket
+        .client
+        .get_object_tagging()
+        .bucket(&bucket.name)
+        .key(version.key.as_str())
+        .version_id(version.version_id.as_str());
     let tags = request.send().await.map_err(Refused::doing("GetObjectTagging"))?;
     for tag in tags.tag_set() {
         into.put(&format!("tag {}", tag.key()), Some(tag.value()));
@@ -108,7 +99,7 @@ async fn tags(into: &mut Description, bucket: &Bucket, version: &Listed) -> Resu
 }
 
 /// Part numbers and sizes. Checksums of parts are left out: RustFS repeats the whole object's at every part.
-async fn parts(into: &mut Description, bucket: &Bucket, version: &Listed) -> Result<(), Refused> {
+async fn parts(into: &mut Description, bucket: &Bucket, version: &ListedVersion) -> Result<(), Refused> {
     let mut layout = BTreeMap::new();
     let mut marker = None;
     loop {
@@ -116,8 +107,8 @@ async fn parts(into: &mut Description, bucket: &Bucket, version: &Listed) -> Res
             .client
             .get_object_attributes()
             .bucket(&bucket.name)
-            .key(&version.key)
-            .version_id(&version.id)
+            .key(version.key.as_str())
+            .version_id(version.version_id.as_str())
             .object_attributes(ObjectAttributes::ObjectParts)
             .set_part_number_marker(marker)
             .send()
@@ -138,8 +129,13 @@ async fn parts(into: &mut Description, bucket: &Bucket, version: &Listed) -> Res
     Ok(())
 }
 
-async fn body(into: &mut Description, bucket: &Bucket, version: &Listed) -> Result<(), Refused> {
-    let request = bucket.client.get_object().bucket(&bucket.name).key(&version.key).version_id(&version.id);
+async fn body(into: &mut Description, bucket: &Bucket, version: &ListedVersion) -> Result<(), Refused> {
+    let request = bucket
+        .client
+        .get_object()
+        .bucket(&bucket.name)
+        .key(version.key.as_str())
+        .version_id(version.version_id.as_str());
     let mut body = request.send().await.map_err(Refused::doing("GET"))?.body;
     let mut digest = Sha256::new();
     let mut read = 0_u64;

@@ -1,6 +1,10 @@
-//! The version listing of a bucket, and how two of them differ.
+//! The version listing of a bucket through a client of the tests' own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::{operation::list_object_versions::ListObjectVersionsOutput, primitives::DateTime};
+use twinlog_schemas::{ObjectKey, VersionId, VersionKind};
+use twinlog_site::{ListFrom, ListedVersion, VersionPage};
 
 use super::Bucket;
 use crate::refused::Refused;
@@ -27,76 +31,97 @@ pub struct Listed {
 /// All versions of a bucket by key, newest first.
 pub type Listing = BTreeMap<String, Vec<Listed>>;
 
-/// Versions of one key that stand in different orders at the two sites because their times tie.
-pub(super) struct Tie {
-    pub(super) key: String,
-    pub(super) ids: Vec<String>,
-    /// What to say if it turns out that no exemption holds.
-    pub(super) difference: String,
-}
-
-/// How two listings differ.
-#[derive(Default)]
-pub(super) struct Found {
-    pub(super) versions: usize,
-    pub(super) differences: Vec<String>,
-    pub(super) ties: Vec<Tie>,
-    /// Object versions that both have.
-    pub(super) objects: Vec<Listed>,
-}
-
 /// Lists all versions of a bucket.
 ///
 /// # Errors
 /// What the store refused.
 pub async fn list(bucket: &Bucket) -> Result<Listing, Refused> {
+    list_from(bucket, "").await
+}
+
+/// Lists all versions of the keys that begin so.
+///
+/// # Errors
+/// What the store refused.
+pub async fn list_from(bucket: &Bucket, prefix: &str) -> Result<Listing, Refused> {
     let mut listing = Listing::new();
-    let (mut key_marker, mut id_marker) = (None, None);
+    let mut from = ListFrom { prefix: prefix.to_owned(), ..ListFrom::default() };
     loop {
-        let page = bucket
-            .client
-            .list_object_versions()
-            .bucket(&bucket.name)
-            .set_key_marker(key_marker)
-            .set_version_id_marker(id_marker)
-            .send()
-            .await
-            .map_err(Refused::doing(format!("listing the versions of {} at {}", bucket.name, bucket.label)))?;
-        for version in page.versions() {
-            let listed = Listed {
-                key: version.key().unwrap_or_default().to_owned(),
-                id: plain(version.version_id()),
-                marker: false,
-                modified_ms: millis(version.last_modified()),
-                latest: version.is_latest().unwrap_or(false),
-                etag: version.e_tag().map(str::to_owned),
-                size: version.size(),
-            };
+        let answer = ask(bucket, &from).await?;
+        for listed in lines(&answer) {
             listing.entry(listed.key.clone()).or_default().push(listed);
         }
-        for marker in page.delete_markers() {
-            let listed = Listed {
-                key: marker.key().unwrap_or_default().to_owned(),
-                id: plain(marker.version_id()),
-                marker: true,
-                modified_ms: millis(marker.last_modified()),
-                latest: marker.is_latest().unwrap_or(false),
-                etag: None,
-                size: None,
-            };
-            listing.entry(listed.key.clone()).or_default().push(listed);
+        match next(&from, &answer) {
+            Some(next) => from = next,
+            None => return Ok(listing),
         }
-        if !page.is_truncated().unwrap_or(false) {
-            break;
-        }
-        key_marker = page.next_key_marker;
-        id_marker = page.next_version_id_marker;
     }
-    for versions in listing.values_mut() {
-        // The client shows objects and markers as two lists, each in the store's order: a stable sort keeps it.
-        versions.sort_by_key(|version| (std::cmp::Reverse(version.modified_ms), !version.latest));
-    }
-    Ok(listing)
+}
+
+/// One page, as the comparison wants it.
+pub(super) async fn page(bucket: &Bucket, from: &ListFrom) -> Result<VersionPage, Refused> {
+    let answer = ask(bucket, from).await?;
+    let versions = lines(&answer).into_iter().map(|listed| line(bucket, listed)).collect::<Result<_, _>>()?;
+    Ok(VersionPage { versions, next: next(from, &answer) })
+}
+
+async fn ask(bucket: &Bucket, from: &ListFrom) -> Result<ListObjectVersionsOutput, Refused> {
+    let doing = format!("listing the versions of {} at {}", bucket.name, bucket.label);
+    let request = bucket.client.list_object_versions().bucket(&bucket.name).prefix(&from.prefix);
+    let request = request.set_key_marker(from.key_marker.clone()).set_version_id_marker(from.version_marker.clone());
+    request.send().await.map_err(Refused::doing(doing))
+}
+
+fn next(from: &ListFrom, answer: &ListObjectVersionsOutput) -> Option<ListFrom> {
+    let (key_marker, version_marker) = (answer.next_key_marker.clone(), answer.next_version_id_marker.clone());
+    answer.is_truncated().unwrap_or(false).then(|| ListFrom { key_marker, version_marker, ..from.clone() })
+}
+
+/// The lines by key, newest first. The client shows objects and markers as two lists, each in the store's order: a
+/// stable sort keeps it.
+fn lines(answer: &ListObjectVersionsOutput) -> Vec<Listed> {
+    let objects = answer.versions().iter().map(|version| Listed {
+        key: version.key().unwrap_or_default().to_owned(),
+        id: plain(version.version_id()),
+        marker: false,
+        modified_ms: millis(version.last_modified()),
+        latest: version.is_latest().unwrap_or(false),
+        etag: version.e_tag().map(str::to_owned),
+        size: version.size(),
+    });
+    let markers = answer.delete_markers().iter().map(|marker| Listed {
+        key: marker.key().unwrap_or_default().to_owned(),
+        id: plain(marker.version_id()),
+        marker: true,
+        modified_ms: millis(marker.last_modified()),
+        latest: marker.is_latest().unwrap_or(false),
+        etag: None,
+        size: None,
+    });
+    let mut lines: Vec<Listed> = objects.chain(markers).collect();
+    lines.sort_by(|one, other| {
+        let place = |of: &Listed| (std::cmp::Reverse(of.modified_ms), !of.latest);
+        one.key.cmp(&other.key).then_with(|| place(one).cmp(&place(other)))
+    });
+    lines
+}
+
+fn line(bucket: &Bucket, listed: Listed) -> Result<ListedVersion, Refused> {
+    let strange = |error: twinlog_schemas::name::NameError| Refused {
+        doing: format!("reading the listing of {} at {}", bucket.name, bucket.label),
+        code: None,
+        status: None,
+        answer: error.to_string(),
+    };
+    Ok(ListedVersion {
+        key: ObjectKey::new(listed.key).map_err(strange)?,
+        version_id: VersionId::new(listed.id).map_err(strange)?,
+        kind: if listed.marker { VersionKind::DeleteMarker } else { VersionKind::Object },
+        modified_ms: listed.modified_ms,
+        is_latest: listed.latest,
+        etag: listed.etag,
+        size: listed.size.and_then(|size| u64::try_from(size).ok()),
+    })
 }
 
 fn plain(id: Option<&str>) -> String {
@@ -107,152 +132,28 @@ fn plain(id: Option<&str>) -> String {
     }
 }
 
-fn millis(time: Option<&aws_sdk_s3::primitives::DateTime>) -> i64 {
+fn millis(time: Option<&DateTime>) -> i64 {
     time.and_then(|time| time.to_millis().ok()).unwrap_or(0)
-}
-
-/// How two listings differ.
-pub(super) fn differences(left: &Bucket, one: &Listing, right: &Bucket, other: &Listing) -> Found {
-    let mut found = Found::default();
-    let none = Vec::new();
-    let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    for key in keys {
-        let one = one.get(key).unwrap_or(&none);
-        let other = other.get(key).unwrap_or(&none);
-        of_key(key, (left, one), (right, other), &mut found);
-    }
-    found
-}
-
-fn of_key(key: &str, left: (&Bucket, &[Listed]), right: (&Bucket, &[Listed]), found: &mut Found) {
-    fn by_id(versions: &[Listed]) -> BTreeMap<&str, &Listed> {
-        versions.iter().map(|version| (version.id.as_str(), version)).collect()
-    }
-    let (one, other) = (by_id(left.1), by_id(right.1));
-    let ids: BTreeSet<&str> = one.keys().chain(other.keys()).copied().collect();
-    found.versions += ids.len();
-    let before = found.differences.len();
-    for id in ids {
-        match (one.get(id), other.get(id)) {
-            (Some(one), Some(other)) => {
-                of_version(left.0, one, right.0, other, &mut found.differences);
-                if !one.marker && !other.marker {
-                    found.objects.push((*one).clone());
-                }
-            }
-            (only, another) => {
-                let place = if only.is_some() { left.0 } else { right.0 };
-                found.differences.extend(only.or(another).map(|version| {
-                    format!(
-                        "{key:?} version {id}: {} of {} ms is at {} only",
-                        kind(version),
-                        version.modified_ms,
-                        place.label
-                    )
-                }));
-            }
-        }
-    }
-    if found.differences.len() == before {
-        found.ties.extend(order(key, left, right));
-    }
-}
-
-fn kind(version: &Listed) -> &'static str {
-    if version.marker { "a marker" } else { "an object" }
-}
-
-fn of_version(left: &Bucket, one: &Listed, right: &Bucket, other: &Listed, into: &mut Vec<String>) {
-    let mut differ = |what: &str, here: String, there: String| {
-        if here != there {
-            let (key, id) = (&one.key, &one.id);
-            into.push(format!(
-                "{key:?} version {id}: {what} is {here} at {} and {there} at {}",
-                left.label, right.label
-            ));
-        }
-    };
-    differ("the listed kind", kind(one).to_owned(), kind(other).to_owned());
-    differ("the listed time in ms", one.modified_ms.to_string(), other.modified_ms.to_string());
-    differ("the listed ETag", format!("{:?}", one.etag), format!("{:?}", other.etag));
-    differ("the listed size", format!("{:?}", one.size), format!("{:?}", other.size));
-}
-
-/// Versions in another order, or another latest one. The times are equal at both, so only ties can be the reason.
-fn order(key: &str, left: (&Bucket, &[Listed]), right: (&Bucket, &[Listed])) -> Vec<Tie> {
-    let mut ties = Vec::new();
-    let differing = left.1.iter().zip(right.1).filter(|(one, other)| one.id != other.id || one.latest != other.latest);
-    let times: BTreeSet<i64> = differing.flat_map(|(one, other)| [one.modified_ms, other.modified_ms]).collect();
-    for time in times {
-        let ids = |of: &[Listed]| {
-            of.iter()
-                .filter(|version| version.modified_ms == time)
-                .map(|version| version.id.clone())
-                .collect::<Vec<_>>()
-        };
-        let (one, other) = (ids(left.1), ids(right.1));
-        let (here, there) = (&left.0.label, &right.0.label);
-        let difference = format!("{key:?} at {time} ms: the order is {one:?} at {here} and {other:?} at {there}");
-        ties.push(Tie { key: key.to_owned(), ids: one, difference });
-    }
-    ties
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_s3::types::{DeleteMarkerEntry, ObjectVersion};
+
     use super::*;
-    use crate::server::{Credentials, client::connect};
-
-    fn bucket(label: &str) -> Bucket {
-        let client = connect("http://127.0.0.1:1", &Credentials::new("a", "b"));
-        Bucket { label: label.to_owned(), client, name: "b".to_owned() }
-    }
-
-    fn listed(id: &str, modified_ms: i64, latest: bool) -> Listed {
-        Listed {
-            key: "k".to_owned(),
-            id: id.to_owned(),
-            marker: false,
-            modified_ms,
-            latest,
-            etag: Some("e".to_owned()),
-            size: Some(1),
-        }
-    }
-
-    fn found(one: Vec<Listed>, other: Vec<Listed>) -> Found {
-        let listing = |versions: Vec<Listed>| Listing::from([("k".to_owned(), versions)]);
-        differences(&bucket("east"), &listing(one), &bucket("west"), &listing(other))
-    }
 
     #[test]
-    fn equal_listings_do_not_differ() {
-        let versions = vec![listed("b", 2, true), listed("a", 1, false)];
-        let found = found(versions.clone(), versions);
-        assert_eq!((found.versions, found.differences.len(), found.ties.len(), found.objects.len()), (2, 0, 0, 2));
-    }
-
-    #[test]
-    fn a_missing_version_is_told() {
-        let found = found(vec![listed("b", 2, true), listed("a", 1, false)], vec![listed("b", 2, true)]);
-        assert_eq!(found.differences, ["\"k\" version a: an object of 1 ms is at east only"]);
-    }
-
-    #[test]
-    fn a_marker_is_no_object_and_times_count() {
-        let marker = Listed { marker: true, modified_ms: 3, etag: None, size: None, ..listed("a", 3, true) };
-        let found = found(vec![marker], vec![listed("a", 1, true)]);
-        assert_eq!(found.differences.len(), 4, "{:?}", found.differences);
-        assert!(found.objects.is_empty());
-    }
-
-    #[test]
-    fn another_order_needs_a_tie() {
-        let found =
-            found(vec![listed("b", 2, true), listed("a", 2, false)], vec![listed("a", 2, true), listed("b", 2, false)]);
-        assert!(found.differences.is_empty());
-        assert_eq!(found.ties.len(), 1);
-        assert_eq!(found.ties[0].ids, ["b", "a"]);
+    fn objects_and_markers_are_one_list_newest_first_and_the_latest_before_its_equals() {
+        let at = DateTime::from_millis;
+        let object = |id: &str, ms| ObjectVersion::builder().key("k").version_id(id).last_modified(at(ms)).build();
+        let marker = DeleteMarkerEntry::builder().key("k").version_id("m").last_modified(at(5)).is_latest(true).build();
+        let answer = ListObjectVersionsOutput::builder()
+            .versions(object("b", 5))
+            .versions(object("a", 1))
+            .delete_markers(marker)
+            .build();
+        let ids: Vec<String> = lines(&answer).into_iter().map(|listed| listed.id).collect();
+        assert_eq!(ids, ["m", "b", "a"]);
     }
 
     #[test]

@@ -1,26 +1,22 @@
 //! Compares two buckets version by version through S3, reading all that a client can read.
 //!
-//! First the version listings: which versions there are, their kind, time to the millisecond, size, ETag, their order
-//! and which is the latest. Then, of every object version on both sides, headers, metadata, tags, locks, checksums, the
-//! layout of its parts, and the digest of its body. What differs is told in words; nothing is written anywhere.
-//!
-//! Exempt is the order of versions whose times tie across sites: no rule of any store decides it.
+//! What is compared and what is exempt is [`twinlog_verify`]'s, whose own tests plant a difference of every kind. The
+//! reading is not: it is done here with plain S3 calls, so that what Twinlog's reading overlooks, and so never carries
+//! over, shows.
 
 mod describe;
 mod listing;
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
+use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use futures::{StreamExt, stream};
+use twinlog_site::{ListFrom, ListedVersion, VersionPage};
+use twinlog_verify::{Described, Scope, Side, VerifyError};
 
-pub use listing::{Listed, Listing, list};
+pub use listing::{Listed, Listing, list, list_from};
 
 use crate::refused::Refused;
-use describe::Description;
-
-/// How many versions are read at a time; each is read at both sides at once.
-const READ_AT_A_TIME: usize = 8;
 
 /// One of the two buckets.
 #[derive(Debug, Clone)]
@@ -88,75 +84,52 @@ impl fmt::Display for Comparison {
     }
 }
 
+#[async_trait]
+impl Side for Bucket {
+    type Error = Refused;
+
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    async fn page(&self, from: &ListFrom) -> Result<VersionPage, Refused> {
+        listing::page(self, from).await
+    }
+
+    async fn describe(&self, version: &ListedVersion, bodies_up_to: Option<u64>) -> Result<Described, Refused> {
+        Ok(match describe::describe(self, version, bodies_up_to).await {
+            Ok(description) => Described::Object(description),
+            Err(refused) => Described::Unreadable(refused.to_string()),
+        })
+    }
+}
+
 /// Compares two buckets. A version that cannot be read is a difference.
 ///
 /// # Errors
 /// Where one of the buckets cannot be listed.
 pub async fn compare(left: &Bucket, right: &Bucket, depth: Depth) -> Result<Comparison, Refused> {
-    let (one, other) = futures::try_join!(list(left), list(right))?;
-    let found = listing::differences(left, &one, right, &other);
-    let mut comparison =
-        Comparison { versions: found.versions, differences: found.differences, ..Comparison::default() };
-    let Depth::Everything { bodies_up_to } = depth else {
-        comparison.ties = found.ties.len();
-        return Ok(comparison);
+    let depth = match depth {
+        Depth::Listings => twinlog_verify::Depth::Listings,
+        Depth::Everything { bodies_up_to } => twinlog_verify::Depth::Bodies { up_to: bodies_up_to },
     };
-    let pairs = stream::iter(found.objects.iter())
-        .map(|version| async move {
-            let reading =
-                (describe::describe(left, version, bodies_up_to), describe::describe(right, version, bodies_up_to));
-            let (one, other) = futures::join!(reading.0, reading.1);
-            (version, one, other)
-        })
-        .buffered(READ_AT_A_TIME);
-    let mut origins = BTreeMap::new();
-    let mut pairs = std::pin::pin!(pairs);
-    while let Some((version, one, other)) = pairs.next().await {
-        let at = format!("{:?} version {}", version.key, version.id);
-        match (one, other) {
-            (Ok(one), Ok(other)) => {
-                comparison.bytes += one.body_read.unwrap_or(0);
-                comparison.unread += usize::from(one.body_read.is_none());
-                origins.insert((version.key.clone(), version.id.clone()), origin(&one, &other));
-                differing(&at, (left, &one), (right, &other), &mut comparison.differences);
-            }
-            (one, other) => {
-                for (bucket, error) in [(left, one.err()), (right, other.err())] {
-                    comparison
-                        .differences
-                        .extend(error.map(|error| format!("{at}: {} cannot read it: {error}", bucket.label)));
-                }
-            }
+    let scope = Scope { prefix: String::new(), depth };
+    let report = twinlog_verify::compare([left, right], &scope).await.map_err(|error| match error {
+        VerifyError::Side(refused) => refused,
+        error @ VerifyError::Disorder { .. } => {
+            Refused { doing: "merging the listings".to_owned(), code: None, status: None, answer: error.to_string() }
         }
-    }
-    for tie in found.ties {
-        let mut of = tie.ids.iter().map(|id| origins.get(&(tie.key.clone(), id.clone())).copied().flatten());
-        let first = of.next().flatten();
-        if first.is_some() && of.all(|origin| origin == first) {
-            comparison.differences.push(tie.difference);
-        } else {
-            comparison.ties += 1;
-        }
-    }
-    comparison.differences.sort();
-    Ok(comparison)
+    })?;
+    let differences = report.differences.iter().map(|of| of.told(&left.label, &right.label).to_string());
+    Ok(Comparison {
+        versions: count(report.versions),
+        bytes: report.bytes,
+        unread: count(report.unread),
+        ties: count(report.ties),
+        differences: differences.collect(),
+    })
 }
 
-/// At which of the two a version was written by a client (false: left), where exactly one of them calls it a replica.
-fn origin(left: &Description, right: &Description) -> Option<bool> {
-    (left.replica != right.replica).then_some(left.replica)
-}
-
-fn differing(at: &str, left: (&Bucket, &Description), right: (&Bucket, &Description), into: &mut Vec<String>) {
-    let names: std::collections::BTreeSet<&String> =
-        left.1.attributes.keys().chain(right.1.attributes.keys()).collect();
-    let value = |of: &Description, name: &String| {
-        of.attributes.get(name).map_or("nothing".to_owned(), |value| format!("{value:?}"))
-    };
-    for name in names {
-        let (one, other) = (value(left.1, name), value(right.1, name));
-        if one != other {
-            into.push(format!("{at}: {name} is {one} at {} and {other} at {}", left.0.label, right.0.label));
-        }
-    }
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

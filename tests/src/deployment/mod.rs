@@ -3,8 +3,10 @@
 //! The stores and the broker are somebody else's (see [`crate::pair`] and the tests' shared servers); this owns the
 //! configuration, the two processes, their folder and their ports, and knows how to wait until nothing is left to do.
 
+mod another;
 mod binary;
 mod config;
+mod letters;
 mod pages;
 mod progress;
 
@@ -14,7 +16,9 @@ use std::{
     time::Duration,
 };
 
+pub use another::Another;
 pub use binary::twinlog;
+pub use letters::Letter;
 pub use pages::Scraper;
 pub use progress::{Backlog, Progress};
 
@@ -158,7 +162,23 @@ impl Deployment {
         if output.status.success() {
             return Ok(said);
         }
-        Err(LabError::Command { command: arguments.join(" "), status: output.status.to_string(), said })
+        let (command, status) = (arguments.join(" "), output.status.to_string());
+        Err(LabError::Command { command, status, code: output.status.code(), said })
+    }
+
+    /// `twinlog verify` of a bucket with its bodies, waiting for what is under way: whether it found them equal, and
+    /// what it printed.
+    ///
+    /// # Errors
+    /// [`LabError::Command`] where it could not compare.
+    pub async fn verify(&self, bucket: &str, wait: Duration) -> Result<(bool, String), LabError> {
+        let wait = format!("{}s", wait.as_secs().max(1));
+        let arguments = ["verify", "--bucket", bucket, "--bodies", "--wait", &wait];
+        match self.run(&arguments).await {
+            Ok(said) => Ok((true, said)),
+            Err(LabError::Command { code: Some(1), said, .. }) => Ok((false, said)),
+            Err(error) => Err(error),
+        }
     }
 
     /// `twinlog bucket enable`.
@@ -228,6 +248,7 @@ impl Deployment {
         Err(LabError::Command {
             command: format!("run --at {site}"),
             status: status.to_string(),
+            code: status.code(),
             said: process.log_tail(),
         })
     }

@@ -13,6 +13,7 @@ use rdkafka::{
     error::KafkaError,
 };
 
+use super::letters::{self, Letter};
 use crate::{lab_error::LabError, site::Site};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -85,6 +86,20 @@ impl Progress {
     pub async fn written_to(&self, name: &str) -> Result<i64, LabError> {
         let topic = format!("{}.{name}", self.prefix);
         Ok(self.written().await?.get(&topic).copied().unwrap_or(0))
+    }
+
+    /// The dead letters of a site.
+    ///
+    /// # Errors
+    /// Where the broker does not answer.
+    pub async fn letters(&self, site: Site) -> Result<Vec<Letter>, LabError> {
+        let this = self.clone();
+        elsewhere("for dead letters", move || {
+            let name = format!("{}.dead.{site}", this.prefix);
+            let ends = this.ends(&*this.client("look")?, |topic| topic == name)?;
+            ends.get(&name).map_or(Ok(Vec::new()), |ends| letters::read(&this.brokers, &name, ends))
+        })
+        .await
     }
 
     /// What is not done of notices, change events and facts.

@@ -44,6 +44,9 @@ pub enum Fault {
     FailAfterWrite,
     /// The store acts and its answer is held until [`super::Proxy::mend`] or the client gives up.
     HoldResponse,
+    /// The request reaches the store only after the client gave it up and at [`super::Proxy::mend`]; nobody hears the
+    /// answer.
+    HoldRequest,
     /// The store acts and its answer comes so much later.
     RespondSlowly(Duration),
     /// A byte of the request's body is flipped, this far behind the end of its headers.
@@ -72,6 +75,8 @@ pub(super) struct Faults {
     queued: Mutex<VecDeque<(Wanted, Fault)>>,
     requests: AtomicU64,
     counted: Mutex<Vec<(Wanted, Arc<AtomicU64>)>>,
+    /// One owner more for each request that is held, or let go and not answered.
+    holding: Arc<()>,
 }
 
 impl Default for Faults {
@@ -81,6 +86,7 @@ impl Default for Faults {
             queued: Mutex::default(),
             requests: AtomicU64::new(0),
             counted: Mutex::default(),
+            holding: Arc::default(),
         }
     }
 }
@@ -102,6 +108,15 @@ impl Faults {
         let counter = Arc::default();
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).push((wanted, Arc::clone(&counter)));
         counter
+    }
+
+    /// A request is held by whoever keeps this.
+    pub(super) fn hold_one(&self) -> Arc<()> {
+        Arc::clone(&self.holding)
+    }
+
+    pub(super) fn holding(&self) -> usize {
+        Arc::strong_count(&self.holding) - 1
     }
 
     pub(super) fn set(&self, change: impl FnOnce(&mut State)) {

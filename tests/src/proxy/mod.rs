@@ -5,6 +5,7 @@
 //! queued and each is used once, by the first request that fits; [`Proxy::cut`] and the speeds hold until changed.
 
 mod fault;
+mod late;
 mod pipe;
 
 use std::{
@@ -84,7 +85,7 @@ impl Proxy {
         self.faults.set(|state| state.held = true);
     }
 
-    /// Ends [`Proxy::cut`], [`Proxy::hold`], latency and bandwidth; answers that were held go on.
+    /// Ends [`Proxy::cut`], [`Proxy::hold`], latency and bandwidth; requests and answers that were held go on.
     pub fn mend(&self) {
         self.faults.set(|state| *state = fault::State::default());
     }
@@ -103,6 +104,12 @@ impl Proxy {
     #[must_use]
     pub fn count(&self, wanted: Wanted) -> Arc<AtomicU64> {
         self.faults.count(wanted)
+    }
+
+    /// How many requests are held ([`Fault::HoldRequest`]), or let go and not answered by the store yet.
+    #[must_use]
+    pub fn holding(&self) -> usize {
+        self.faults.holding()
     }
 
     /// How many requests have begun so far.

@@ -11,7 +11,10 @@ use tokio::{
     sync::watch,
 };
 
-use super::fault::{Fault, Faults, State};
+use super::{
+    fault::{Fault, Faults, State},
+    late,
+};
 
 const CHUNK: usize = 16 * 1024;
 const REJECTED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -45,7 +48,7 @@ pub(super) async fn connection(client: TcpStream, upstream: String, faults: Arc<
         // The sender lives as long as the proxy; its end is a cut too.
         let _gone = state.wait_for(|state| state.cut).await;
     };
-    let up = Direction::new(from_client, to_store, &faults, &exchange).up();
+    let up = Direction::new(from_client, to_store, &faults, &exchange).up(upstream);
     let down = Direction::new(from_store, to_client, &faults, &exchange).down();
     // Whichever direction ends first (a half-close aside) ends the connection: dropping the halves closes it.
     tokio::select! {
@@ -80,7 +83,7 @@ impl Direction {
         Self { from, to, faults: Arc::clone(faults), state, exchange, passed: 0, body_at: None, tail: Vec::new() }
     }
 
-    async fn up(mut self) {
+    async fn up(mut self, upstream: String) {
         let mut chunk = vec![0; CHUNK];
         let mut first = true;
         while let Ok(length @ 1..) = self.from.read(&mut chunk).await {
@@ -91,6 +94,10 @@ impl Direction {
             let fault = self.exchange.borrow().fault;
             if fault == Some(Fault::Reject) {
                 self.exchange.send_modify(|exchange| exchange.rejected = true);
+                return std::future::pending().await;
+            }
+            if fault == Some(Fault::HoldRequest) {
+                tokio::spawn(late::deliver(bytes.to_vec(), self.from, upstream, self.faults));
                 return std::future::pending().await;
             }
             if let Some(Fault::CorruptRequest(at)) = fault {

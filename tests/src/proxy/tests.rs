@@ -100,6 +100,22 @@ async fn a_held_answer_comes_when_mended() {
     }
 }
 
+/// Guarantees: a request that its client gave up reaches the store all the same, later.
+#[tokio::test]
+async fn a_held_request_arrives_when_mended_though_its_client_is_gone() {
+    let bench = Bench::new().await;
+    bench.proxy.inject(Wanted::new("PUT", "a"), Fault::HoldRequest);
+    let given_up = tokio::time::timeout(Duration::from_millis(300), bench.put("a", vec![1; 50_000])).await;
+    assert!(given_up.is_err());
+    assert_eq!((bench.reached(), bench.proxy.holding()), (0, 1));
+    assert_eq!(bench.put("a", b"1".to_vec()).await.unwrap().0, 200);
+    bench.proxy.mend();
+    while bench.proxy.holding() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(bench.reached(), 2);
+}
+
 #[tokio::test]
 async fn one_byte_is_flipped_where_it_was_asked_for() {
     let bench = Bench::new().await;

@@ -17,3 +17,5 @@ mod main_job;
 mod outages;
 mod scenario;
 mod tools;
+mod unknown_outcomes;
+mod workload;

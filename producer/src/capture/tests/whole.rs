@@ -341,3 +341,25 @@ async fn schemas_are_published_by_fingerprint() {
     let keys = world.control();
     assert!(keys.len() >= 3 && keys.iter().all(|key| key.starts_with("schema/")), "{keys:?}");
 }
+
+/// Scenario: on MinIO a key stands below another key, so no listing shows it; its tags change. Guarantees: the change is
+/// told, and the bucket is not given up for it.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_version_that_no_listing_shows_is_told() {
+    for key in ["above/below", "above/below/"] {
+        let mut world = World::new(Quirks::minio()).await;
+        let above = "above".parse().unwrap();
+        world.client.put(&world.bucket, &above, &ClientPut::default()).unwrap();
+        world.key = key.parse().unwrap();
+        let id = world.put(b"hidden");
+        world.settle().await;
+        world.client.tag(&world.bucket, &world.key, Some(&id), &tags("b")).unwrap();
+        world.settle().await;
+        let events = world.events();
+        let told: Vec<_> = events.iter().filter(|event| event.key == world.key).collect();
+        assert_eq!(told.iter().map(|event| event.told).collect::<Vec<_>>(), [Told::Born, Told::Tags], "{key}");
+        let last = told.last().unwrap().object.as_ref().unwrap();
+        assert_eq!(last.tags.as_ref().map(|stamp| &stamp.value), Some(&tags("b")));
+        assert_eq!(world.control().iter().filter(|key| key.contains("dirty")).count(), 0);
+    }
+}

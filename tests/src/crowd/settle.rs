@@ -1,0 +1,146 @@
+//! How a crowd's work ends: equal sites, and every dead letter named.
+//!
+//! One thing the sites cannot agree on while it lasts: a client at one site removes a version, and at the other a client
+//! has locked it. The lock is not broken, and the removal becomes a dead letter; when the lock ends, the version goes.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_sdk_s3::types::{ObjectLockLegalHoldStatus, ObjectLockMode};
+use twinlog_schemas::VersionId;
+use twinlog_verify::{Depth, Difference, Report, Scope, VerifyError};
+
+use super::Client;
+use crate::{
+    compare::{Bucket, Listed},
+    deployment::{Deployment, Letter},
+    lab_error::LabError,
+    refused::Refused,
+    site::Site,
+    until::until,
+};
+
+/// The only reason for which a crowd's changes may become dead letters.
+pub const LOCKED: &str = "lock-refuses-removal";
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Versions that both sites have in the end.
+    pub versions: u64,
+    /// Bytes of bodies that were compared, at one site.
+    pub bytes: u64,
+    /// Orders that only ties decide.
+    pub ties: u64,
+    /// Versions that a lock kept at one site until it was taken off.
+    pub kept: usize,
+    /// Dead letters by reason.
+    pub letters: BTreeMap<String, usize>,
+}
+
+/// Waits until the sites are equal, but for versions that a lock keeps from being removed; takes those locks off, and
+/// waits until the sites are equal.
+///
+/// # Errors
+/// [`LabError::NotInTime`] with what differs, or with a dead letter of another reason.
+pub async fn settle(deployment: &Deployment, bucket: &str, within: Duration) -> Result<Settled, LabError> {
+    let sides = Site::BOTH.map(|site| deployment.bucket(site, bucket));
+    let what = format!("the buckets {bucket} differed for other reasons than locks");
+    let kept = until(&what, within, async || {
+        let report = match still(deployment, &sides).await? {
+            Ok(report) => report,
+            Err(waiting) => return Ok(Err(waiting)),
+        };
+        let letters = [letters(deployment, bucket, Site::East).await?, letters(deployment, bucket, Site::West).await?];
+        let others = report.differences.iter().filter(|difference| !kept_by_a_lock(bucket, difference, &letters));
+        let others: Vec<String> = others.take(20).map(|of| of.told("east", "west").to_string()).collect();
+        Ok(if others.is_empty() { Ok(report.differences) } else { Err(others.join("\n")) })
+    })
+    .await?;
+    for difference in &kept {
+        let at = if difference.left.is_some() { &sides[0] } else { &sides[1] };
+        free(at, difference).await?;
+    }
+    let what = format!("the buckets {bucket} differed though no lock was left");
+    let report = until(&what, within, async || {
+        let report = match still(deployment, &sides).await? {
+            Ok(report) => report,
+            Err(waiting) => return Ok(Err(waiting)),
+        };
+        let told: Vec<_> = report.differences.iter().take(20).map(|of| of.told("east", "west").to_string()).collect();
+        Ok(if told.is_empty() { Ok(report) } else { Err(told.join("\n")) })
+    })
+    .await?;
+    let mut reasons = BTreeMap::new();
+    for site in Site::BOTH {
+        for letter in letters(deployment, bucket, site).await? {
+            *reasons.entry(letter.reason).or_default() += 1;
+        }
+    }
+    let Report { versions, bytes, ties, .. } = report;
+    Ok(Settled { versions, bytes, ties, kept: kept.len(), letters: reasons })
+}
+
+/// Compares everything once nothing waits in the log.
+async fn still(deployment: &Deployment, sides: &[Bucket; 2]) -> Result<Result<Report, String>, LabError> {
+    let backlog = deployment.progress().backlog().await?;
+    if backlog.total() > 0 {
+        return Ok(Err(backlog.to_string()));
+    }
+    let scope = Scope { prefix: String::new(), depth: Depth::Bodies { up_to: u64::MAX } };
+    match twinlog_verify::compare([&sides[0], &sides[1]], &scope).await {
+        Ok(report) => Ok(Ok(report)),
+        Err(VerifyError::Side(refused)) => Err(refused.into()),
+        Err(disorder @ VerifyError::Disorder { .. }) => Ok(Err(disorder.to_string())),
+    }
+}
+
+/// The dead letters of a site that may be about the bucket.
+async fn letters(deployment: &Deployment, bucket: &str, site: Site) -> Result<Vec<Letter>, LabError> {
+    let mut letters = deployment.progress().letters(site).await?;
+    let of_bucket = |record: &str| record.strip_prefix(bucket).is_some_and(|rest| rest.starts_with(['/', '\0']));
+    letters.retain(|letter| of_bucket(&letter.record) || letter.record.is_empty());
+    match letters.iter().find(|letter| letter.reason != LOCKED) {
+        None => Ok(letters),
+        Some(other) => Err(LabError::Letter { site, reason: other.reason.clone(), record: other.record.clone() }),
+    }
+}
+
+/// Whether the version is at one site only, and a dead letter there says that a lock refused its removal.
+fn kept_by_a_lock(bucket: &str, difference: &Difference, letters: &[Vec<Letter>; 2]) -> bool {
+    let at = match (&difference.left, &difference.right) {
+        (Some(_), None) => &letters[0],
+        (None, Some(_)) => &letters[1],
+        _ => return false,
+    };
+    let (key, id) = (difference.key.as_str(), difference.version_id.as_ref().map_or("", VersionId::as_str));
+    difference.what == "the version" && at.iter().any(|letter| letter.is_of(bucket, key, id))
+}
+
+/// Takes the locks of a version off as a client does, or waits until COMPLIANCE has run out.
+async fn free(at: &Bucket, difference: &Difference) -> Result<(), LabError> {
+    let id = difference.version_id.as_ref().map_or("null", VersionId::as_str);
+    let key = difference.key.as_str();
+    let head = at.client.head_object().bucket(&at.name).key(key).version_id(id).send().await;
+    let head = match head.map_err(Refused::doing(format!("HEAD {key:?} version {id}"))) {
+        Ok(head) => head,
+        // The lock has ended by itself, and the version is gone.
+        Err(refused) if refused.status == Some(404) => return Ok(()),
+        Err(refused) => return Err(refused.into()),
+    };
+    let version = Listed {
+        key: key.to_owned(),
+        id: id.to_owned(),
+        marker: false,
+        modified_ms: 0,
+        latest: false,
+        etag: None,
+        size: None,
+    };
+    if head.object_lock_legal_hold_status() == Some(&ObjectLockLegalHoldStatus::On) {
+        Client::put_hold(at, &version, false).await?;
+    }
+    if head.object_lock_mode() == Some(&ObjectLockMode::Governance) {
+        Client::release(at, &version).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Whether a store that was started again tells of changes.
+
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::ByteStream;
+
+use crate::{
+    compare::{Bucket, list_from},
+    lab_error::LabError,
+    pair::Pair,
+    refused::Refused,
+    site::Site,
+    until::until,
+};
+
+const SOON: Duration = Duration::from_secs(180);
+/// How long one probe may take to cross.
+const CROSSING: Duration = Duration::from_secs(20);
+
+/// Writes probes until one crosses to the other site; those that do not are removed again.
+///
+/// # Errors
+/// [`LabError::NotInTime`].
+pub(super) async fn crosses(pair: &Pair, site: Site) -> Result<(), LabError> {
+    let here = pair.deployment.bucket(site, &pair.bucket);
+    let there = pair.deployment.bucket(site.other(), &pair.bucket);
+    let mut number = 0;
+    until("the store told nothing", SOON, async || {
+        number += 1;
+        // Of an earlier one a notice may still come: each probe has a key of its own.
+        let key = format!("probe of {site} {number}");
+        let put = here.client.put_object().bucket(&here.name).key(&key).body(ByteStream::from_static(b"probe"));
+        let Ok(put) = put.send().await else { return Ok(Err("it refuses writes".to_owned())) };
+        if crossed(&there, &key).await.is_ok() {
+            return Ok(Ok(()));
+        }
+        let remove = here.client.delete_object().bucket(&here.name).key(&key).set_version_id(put.version_id);
+        remove.send().await.map_err(Refused::doing("removing a probe"))?;
+        Ok(Err("a probe did not cross".to_owned()))
+    })
+    .await
+}
+
+async fn crossed(there: &Bucket, key: &str) -> Result<(), LabError> {
+    until("it did not cross", CROSSING, async || {
+        Ok(if list_from(there, key).await?.is_empty() { Err(String::new()) } else { Ok(()) })
+    })
+    .await
+}

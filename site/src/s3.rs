@@ -19,6 +19,7 @@ mod marker;
 mod multipart;
 mod notification;
 mod outgoing;
+mod packages;
 mod permissions;
 mod put;
 mod read;

@@ -115,7 +115,21 @@ impl Apply {
             self.parts.observer.unproved(self.stream(job));
         }
         let etag = (object.encryption == Encryption::None).then_some(object.etag.as_str());
-        self.verify(job, etag, &written)
+        self.verify(job, etag, &written)?;
+        let known = transfer.clear || object.parts.is_empty();
+        if known { Ok(()) } else { self.verify_size(job, object.size).await }
+    }
+
+    /// Of an object that the target encrypted part by part, the ETag says nothing of what can be read of it.
+    async fn verify_size(&self, job: &Job<'_>, size: i64) -> Result<(), Trouble> {
+        match self.parts.here.look(&job.version).await.map_err(Trouble::target)? {
+            Reading::Object(held) if i64::try_from(held.size) != Ok(size) => {
+                let message = format!("{} of {size} bytes can be read of what was written", held.size);
+                Err(self.refused(job, "CompleteMultipartUpload", SiteErrorKind::Digest, message))
+            }
+            // One that is gone again has been removed meanwhile: its own record follows.
+            _ => Ok(()),
+        }
     }
 
     /// The answer must name the version, and the ETag unless encryption changes it.

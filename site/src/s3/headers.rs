@@ -32,6 +32,8 @@ const RETENTION_AT: Both =
 const HOLD_AT: Both =
     ["x-rustfs-source-replication-legalhold-timestamp", "x-minio-source-replication-legalhold-timestamp"];
 
+const CLEAR_SIZE: Both = ["x-rustfs-replication-actual-object-size", "x-minio-replication-actual-object-size"];
+
 /// The tags of a PUT.
 pub(super) const TAGGING: &str = "x-amz-tagging";
 
@@ -115,6 +117,12 @@ pub(super) fn identity(version: &VersionRef) -> HeaderLines {
     both(&mut lines, REQUEST, "true");
     both(&mut lines, VERSION, version.version_id.as_str());
     lines
+}
+
+/// How many bytes a client reads of the object that an upload makes. RustFS takes it from here alone: without it, an
+/// object that it encrypts reads as empty.
+pub(super) fn clear_size(lines: &mut HeaderLines, bytes: u64) {
+    both(lines, CLEAR_SIZE, &bytes.to_string());
 }
 
 fn content(lines: &mut HeaderLines, replica: &Replica, dialect: &dyn Dialect) {

@@ -53,10 +53,33 @@ impl S3Site {
             Ok(output) => return Ok(Found::Object(output)),
             Err(error) => match marker(&error) {
                 Some(marker) => marker,
-                None => self.absent_or(version, self.reads_version("HeadObject", version).failed(error)).await?,
+                None => {
+                    let error = self.reads_version("HeadObject", version).failed(error);
+                    self.absent_or(version, self.worded(version, error).await).await?
+                }
             },
         };
         Ok(Found::Other(found))
+    }
+
+    /// A refusal of a HEAD has no body, and so no words: where the store's headers do not tell either, a GET of a byte is
+    /// refused for the same reason, in words.
+    async fn worded(&self, version: &VersionRef, error: SiteError) -> SiteError {
+        if error.kind != SiteErrorKind::Refused || error.code.is_some() || self.dialect.head_tells_code() {
+            return error;
+        }
+        let sent = self
+            .client
+            .get_object()
+            .bucket(version.bucket.as_str())
+            .key(version.key.as_str())
+            .version_id(version.version_id.as_str())
+            .range("bytes=0-0")
+            .customize()
+            .interceptor(Amend::local_read())
+            .send()
+            .await;
+        sent.map_or_else(|refused| self.reads_version("GetObject", version).failed(refused), |_| error)
     }
 
     /// A 404 to a HEAD has no body: where the store's headers do not tell either, the bucket may be what is missing.

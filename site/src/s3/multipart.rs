@@ -9,7 +9,7 @@ use twinlog_schemas::{BucketName, Checksum, ChecksumType, ObjectKey, Part, Versi
 use crate::error::{SiteError, SiteErrorKind};
 use crate::replica::{Body, PartWritten, Replica, Upload, UploadChecksum, Written};
 
-use super::headers::{Stage, silent};
+use super::headers::{Stage, clear_size, silent};
 use super::list::form_decoded;
 use super::outgoing::Outgoing;
 use super::put::{same_version, written};
@@ -79,10 +79,11 @@ impl S3Site {
     ) -> Result<Written, SiteError> {
         let version = &upload.version;
         let attempt = self.writes("CompleteMultipartUpload", version);
-        let (lines, tags_follow) = self.object_headers(attempt, replica, Stage::Complete)?;
+        let (mut lines, tags_follow) = self.object_headers(attempt, replica, Stage::Complete)?;
         let completed = CompletedMultipartUpload::builder().set_parts(Some(parts.iter().map(completed).collect()));
         // A store joins the parts while it answers.
         let joined = parts.iter().map(|part| part.part.size.unsigned_abs()).sum();
+        clear_size(&mut lines, joined);
         let request = self
             .client
             .complete_multipart_upload()

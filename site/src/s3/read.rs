@@ -16,6 +16,7 @@ use super::S3Site;
 use super::error::Attempt;
 use super::incoming::Incoming;
 use super::look::{Found, marker};
+use super::packages::in_clear;
 use super::shown::shown;
 use super::signing::Amend;
 
@@ -36,6 +37,12 @@ impl S3Site {
                 Err(error) if error.kind == SiteErrorKind::NoSuchVersion => return Ok(Reading::Absent),
                 Err(error) => return Err(error),
             };
+            if object.encryption != Encryption::None {
+                object.parts = in_clear(object.parts, object.size).ok_or_else(|| {
+                    let message = format!("the encrypted parts do not make the object's {} bytes", object.size);
+                    self.reads_version("GetObjectAttributes", version).error(SiteErrorKind::Malformed, message)
+                })?;
+            }
         }
         Ok(Reading::Object(object))
     }

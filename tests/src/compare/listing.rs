@@ -106,7 +106,8 @@ fn lines(answer: &ListObjectVersionsOutput) -> Vec<Listed> {
     lines
 }
 
-fn line(bucket: &Bucket, listed: Listed) -> Result<ListedVersion, Refused> {
+/// The line as the comparison wants it.
+pub(super) fn line(bucket: &Bucket, listed: Listed) -> Result<ListedVersion, Refused> {
     let strange = |error: twinlog_schemas::name::NameError| Refused {
         doing: format!("reading the listing of {} at {}", bucket.name, bucket.label),
         code: None,

@@ -12,7 +12,7 @@ use std::fmt;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use twinlog_site::{ListFrom, ListedVersion, VersionPage};
-use twinlog_verify::{Described, Scope, Side, VerifyError};
+use twinlog_verify::{Described, Description, Scope, Side, VerifyError};
 
 pub use listing::{Listed, Listing, list, list_from};
 
@@ -102,6 +102,14 @@ impl Side for Bucket {
             Err(refused) => Described::Unreadable(refused.to_string()),
         })
     }
+}
+
+/// All that a client can read of one listed object version; its body where it has at most `bodies_up_to` bytes.
+///
+/// # Errors
+/// What the store refused, or a body that broke off.
+pub async fn describe(bucket: &Bucket, listed: &Listed, bodies_up_to: u64) -> Result<Description, Refused> {
+    describe::describe(bucket, &listing::line(bucket, listed.clone())?, Some(bodies_up_to)).await
 }
 
 /// Compares two buckets. A version that cannot be read is a difference.

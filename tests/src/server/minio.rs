@@ -6,7 +6,10 @@ use std::process::Command;
 
 use aws_sdk_s3::{Client, error::DisplayErrorContext};
 
-use super::{Store, store::Arns};
+use super::{
+    Store,
+    store::{Arns, kms_key},
+};
 
 /// The webhook with a queue on disk: the sure door.
 const SURE: &str = "TWINLOG";
@@ -26,7 +29,9 @@ pub(super) fn configure(command: &mut Command, store: &Store) -> &'static str {
         .env("MINIO_ROOT_USER", &options.root.access_key)
         .env("MINIO_ROOT_PASSWORD", &options.root.secret_key)
         .env("MINIO_BROWSER", "off")
-        .env("MINIO_UPDATE", "off");
+        .env("MINIO_UPDATE", "off")
+        // For SSE-S3 and SSE-KMS.
+        .env("MINIO_KMS_SECRET_KEY", kms_key(&options.site));
     if let Some(intake) = &options.intake {
         let sure = format!("{}/notices/{}", intake.origin, options.site);
         // The intake tells the doors apart by this.

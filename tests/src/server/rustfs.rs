@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::{
     Store,
-    store::{Arns, REGION},
+    store::{Arns, REGION, kms_key},
 };
 
 /// The webhooks' name; RustFS spells it in lower case in the ARN.
@@ -24,7 +24,12 @@ pub(super) fn configure(command: &mut Command, store: &Store) -> &'static str {
         .env("RUSTFS_CONSOLE_ENABLE", "false")
         // The benchmark's comparison: its own replication refuses a peer on a loopback address without it.
         .env("RUSTFS_REPLICATION_ALLOW_LOOPBACK_TARGET", "true")
-        .env("RUSTFS_OBS_LOGGER_LEVEL", "warn");
+        .env("RUSTFS_OBS_LOGGER_LEVEL", "warn")
+        // For SSE-S3 and SSE-KMS; keys of customers travel in clear here.
+        .env("RUSTFS_KMS_ENABLE", "true")
+        .env("RUSTFS_KMS_BACKEND", "static")
+        .env("RUSTFS_KMS_STATIC_SECRET_KEY", kms_key(&options.site))
+        .env("RUSTFS_SSE_C_REQUIRE_TLS", "false");
     if let Some(intake) = &options.intake {
         command
             // Without it no webhook may point at a loopback or private address.

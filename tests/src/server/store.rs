@@ -11,6 +11,8 @@ use std::{
 };
 
 use aws_sdk_s3::{Client, error::DisplayErrorContext};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use sha2::{Digest, Sha256};
 
 use super::{Life, Port, Process, ServerError, cache, minio, ready::ready, rustfs};
 
@@ -132,6 +134,12 @@ pub struct Arns {
     pub sure: String,
     /// The fast door, where it is a webhook (MinIO); RustFS's is its listen stream.
     pub fast: Option<String>,
+}
+
+/// The key that a site's store encrypts with, as both programs take it: a name, which differs from site to site, and 32
+/// bytes in base64.
+pub(super) fn kms_key(site: &str) -> String {
+    format!("{site}-key:{}", BASE64_STANDARD.encode(Sha256::digest(site)))
 }
 
 /// A store, its data kept across [`Store::stop`] and [`Store::start_again`] on the same port.

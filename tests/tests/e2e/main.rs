@@ -14,6 +14,7 @@ mod doors;
 mod large;
 mod loops;
 mod main_job;
+mod matrix;
 mod outages;
 mod scenario;
 mod tools;

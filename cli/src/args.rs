@@ -36,6 +36,8 @@ pub enum Command {
         #[command(subcommand)]
         command: BucketCommand,
     },
+    /// Show how each bucket of each link stands: what waits, what is held and why, and what to do.
+    Status(StatusOptions),
     /// Show which topics exist, which are missing, and what they cost in partitions.
     Topics(Json),
     /// Check sites, clusters, clocks, buckets and permissions; changes nothing.
@@ -79,6 +81,42 @@ pub enum BucketCommand {
     Disable(DisableOptions),
     /// Show the buckets of every link and their state.
     List(Json),
+    /// Let a bucket go on that waits for a person: after a delete storm, or made anew at one end.
+    Release(SteerOptions),
+    /// Stop applying a bucket until it is resumed; its changes wait in the log.
+    Pause(SteerOptions),
+    /// Let a paused bucket go on.
+    Resume(SteerOptions),
+}
+
+/// `twinlog bucket release|pause|resume`.
+#[derive(Debug, clap::Args)]
+pub struct SteerOptions {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Only the link into this site.
+    #[arg(long, value_name = "SITE")]
+    pub into: Option<SiteName>,
+    /// Only the link from this site.
+    #[arg(long, value_name = "SITE")]
+    pub from: Option<SiteName>,
+    /// Who decides it, for the record.
+    #[arg(long, env = "USER", default_value = "operator")]
+    pub by: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlog status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusOptions {
+    /// Only this bucket.
+    #[arg(long)]
+    pub bucket: Option<BucketName>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `twinlog bucket enable`.

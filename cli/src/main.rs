@@ -14,6 +14,7 @@ mod exit;
 mod finding;
 mod run;
 mod show;
+mod status;
 mod telemetry;
 mod topics;
 mod verify;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, BucketCommand, Command, ConfigCommand};
+use bucket::Steer;
 use config::Config;
 use exit::{Exit, Failure};
 
@@ -59,8 +61,15 @@ fn command(args: Args) -> Result<Exit, Failure> {
                     BucketCommand::Enable(options) => bucket::enable(config, options).await,
                     BucketCommand::Disable(options) => bucket::disable(config, options).await,
                     BucketCommand::List(options) => bucket::list(config, options).await,
+                    BucketCommand::Release(options) => bucket::steer(config, Steer::Release, options).await,
+                    BucketCommand::Pause(options) => bucket::steer(config, Steer::Pause, options).await,
+                    BucketCommand::Resume(options) => bucket::steer(config, Steer::Resume, options).await,
                 }
             })
+        }
+        Command::Status(options) => {
+            let config = load(&path)?;
+            work(status::status(config, options))
         }
         Command::Topics(options) => {
             let config = load(&path)?;

@@ -1,10 +1,11 @@
 //! The one table that decides what an error means. Nothing else in the consumer looks at error kinds to choose what
 //! happens next.
 
+use twinlog_control::Reason;
 use twinlog_site::{SiteError, SiteErrorKind};
 
 /// Which end of a link a store error came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End {
     /// Reading the source.
     Source,
@@ -21,8 +22,11 @@ pub enum Verdict {
     Replan,
     /// The source no longer has the version: its removal has a record of its own.
     Superseded,
-    /// The bucket is held in this direction; this record is the probe.
-    HoldBucket(&'static str),
+    /// The bucket, or for some reasons the link, is held in this direction.
+    HoldBucket(Reason),
+    /// Access is refused: to the bucket, if a trial of the permissions says so; else to this key, which is a dead letter
+    /// if it is refused again after a look at the target.
+    Denied,
     /// This record cannot be applied: a dead letter with this reason.
     Dead(&'static str),
     /// Likewise, but only if it is refused again after a look at the target: what refuses may have come in between, or
@@ -38,14 +42,14 @@ pub fn verdict(end: End, error: &SiteError) -> Verdict {
         (_, K::Unreachable | K::TimedOut | K::Throttled | K::Server | K::StorageFull | K::Expired | K::Malformed) => {
             Verdict::Retry
         }
-        (_, K::ClockSkew) => Verdict::HoldBucket("clock-skew"),
-        (_, K::Credentials) => Verdict::HoldBucket("credentials"),
-        (_, K::NoSuchBucket) => Verdict::HoldBucket("no-such-bucket"),
-        (_, K::AccessDenied) => Verdict::HoldBucket("access-denied"),
-        (_, K::BucketState) => Verdict::HoldBucket("bucket-state"),
+        (_, K::ClockSkew) => Verdict::HoldBucket(Reason::ClockSkew),
+        (_, K::Credentials) => Verdict::HoldBucket(Reason::Credentials),
+        (_, K::NoSuchBucket) => Verdict::HoldBucket(Reason::NoSuchBucket),
+        (_, K::AccessDenied) => Verdict::Denied,
+        (_, K::BucketState) => Verdict::HoldBucket(Reason::BucketState),
         (End::Source, K::NoSuchVersion | K::Precondition) => Verdict::Superseded,
         (End::Target, K::NoSuchVersion | K::Precondition | K::NoSuchUpload) => Verdict::Replan,
-        (End::Target, K::LockAbsent) => Verdict::HoldBucket("object-lock-missing"),
+        (End::Target, K::LockAbsent) => Verdict::HoldBucket(Reason::ObjectLockMissing),
         (End::Target, K::Locked) => Verdict::DeadOnceRead("locked-at-target"),
         // A body that arrives broken from the source or at the target is tried again: the wire may have been at fault.
         // The caller counts, and gives up as `digest` when it stays broken.

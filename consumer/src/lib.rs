@@ -1,9 +1,11 @@
 //! Change events and facts in; replica writes, receipts, dead letters and doubts out.
 //!
 //! - [`plan`] decides, purely; [`apply`] executes, one key at a time; [`transfer`] moves bodies.
-//! - [`failure`] is the one table of what an error means; [`guard`] and [`hold`] stop a bucket in one direction.
+//! - [`failure`] is the one table of what an error means; [`guard`], [`storm`] and [`hold`] stop a bucket in one
+//!   direction, [`breaker`] an end of a link that does not answer.
 
 pub mod apply;
+pub mod breaker;
 pub mod dead;
 pub mod failure;
 pub mod guard;
@@ -11,6 +13,7 @@ pub mod hold;
 pub mod link;
 pub mod observe;
 pub mod plan;
+pub mod storm;
 pub mod transfer;
 
 pub use apply::{Apply, ApplyConfig, Doubts, Parts};

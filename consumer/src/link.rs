@@ -6,6 +6,8 @@ use twinlog_log::Log;
 use twinlog_schemas::{BucketName, SiteName};
 use twinlog_site::Site;
 
+use crate::storm::StormLimits;
+
 /// One link into the target's site.
 #[derive(Clone)]
 pub struct Link {
@@ -15,6 +17,8 @@ pub struct Link {
     pub log: Arc<dyn Log>,
     /// Which buckets the link is for.
     pub buckets: Arc<dyn Fn(&BucketName) -> bool + Send + Sync>,
+    /// From when on removals by clients stop a bucket.
+    pub storm: StormLimits,
 }
 
 impl Link {

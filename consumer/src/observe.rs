@@ -3,6 +3,8 @@
 
 use twinlog_schemas::{BucketName, SiteName};
 
+use crate::failure::End;
+
 /// How a change event or fact ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
@@ -18,6 +20,8 @@ pub enum Outcome {
     Dead,
     /// Planned already with the change event it belongs to.
     Merged,
+    /// Its bucket is held: it comes again when that goes on.
+    Held,
 }
 
 impl Outcome {
@@ -31,6 +35,7 @@ impl Outcome {
             Outcome::Unborn => "unborn",
             Outcome::Dead => "dead",
             Outcome::Merged => "merged",
+            Outcome::Held => "held",
         }
     }
 }
@@ -67,6 +72,10 @@ pub trait Observer: Send + Sync + 'static {
     fn held(&self, stream: Stream<'_>, reason: Option<&str>);
     /// So many more change events are being worked on (fewer, where it is negative).
     fn in_flight(&self, stream: Stream<'_>, change: i64);
+    /// A whole link is held, or (with `None`) goes on.
+    fn link_held(&self, source: &SiteName, target: &SiteName, reason: Option<&str>);
+    /// The breaker of one end of a link has opened or closed.
+    fn breaker(&self, source: &SiteName, target: &SiteName, end: End, open: bool);
     /// A doubt was raised.
     fn doubted(&self, stream: Stream<'_>);
     /// Records of a partition were deleted unread.
@@ -87,6 +96,8 @@ impl Observer for Silent {
     fn dead_letter(&self, _: Stream<'_>, _: &str) {}
     fn held(&self, _: Stream<'_>, _: Option<&str>) {}
     fn in_flight(&self, _: Stream<'_>, _: i64) {}
+    fn link_held(&self, _: &SiteName, _: &SiteName, _: Option<&str>) {}
+    fn breaker(&self, _: &SiteName, _: &SiteName, _: End, _: bool) {}
     fn doubted(&self, _: Stream<'_>) {}
     fn gap(&self, _: &str, _: i64) {}
 }

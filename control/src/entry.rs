@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use twinlog_schemas::{BucketName, PublishedSchema};
+use twinlog_schemas::{BucketName, PublishedSchema, SiteName};
 
 use crate::key::{Direction, Key, Scope, UnknownKey};
 use crate::reason::Reason;
@@ -38,6 +38,15 @@ pub struct Release {
     pub by: String,
     /// When, microseconds since the Unix epoch.
     pub at_us: i64,
+}
+
+/// An end of a link does not answer: its breaker is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Away {
+    /// The failure that came first, in words.
+    pub message: String,
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
 }
 
 /// Which buckets the two ends were when they were first seen.
@@ -96,6 +105,8 @@ pub enum Entry {
     Pause(Direction, Pause),
     /// A release.
     Release(Direction, Release),
+    /// An open breaker, of the link from the first site at the second.
+    Away(SiteName, SiteName, Away),
     /// An identity.
     Identity(Direction, Identity),
     /// What was skipped of a facts partition.
@@ -132,6 +143,7 @@ impl Entry {
             Self::Hold(scope, _) => Key::Hold(scope.clone()),
             Self::Pause(direction, _) => Key::Pause(direction.clone()),
             Self::Release(direction, _) => Key::Release(direction.clone()),
+            Self::Away(source, site, _) => Key::Away(source.clone(), site.clone()),
             Self::Identity(direction, _) => Key::Identity(direction.clone()),
             Self::Skipped(partition, direction, _) => Key::Skipped(partition.clone(), direction.clone()),
             Self::Guard(partition, direction, _) => Key::Guard(partition.clone(), direction.clone()),
@@ -149,6 +161,7 @@ impl Entry {
             Self::Hold(_, value) => serde_json::to_vec(value),
             Self::Pause(_, value) => serde_json::to_vec(value),
             Self::Release(_, value) => serde_json::to_vec(value),
+            Self::Away(_, _, value) => serde_json::to_vec(value),
             Self::Identity(_, value) => serde_json::to_vec(value),
             Self::Skipped(_, _, value) => serde_json::to_vec(value),
             Self::Guard(_, _, value) => serde_json::to_vec(value),
@@ -169,6 +182,7 @@ impl Entry {
             Key::Hold(scope) => Self::Hold(scope, json(key, value)?),
             Key::Pause(direction) => Self::Pause(direction, json(key, value)?),
             Key::Release(direction) => Self::Release(direction, json(key, value)?),
+            Key::Away(source, site) => Self::Away(source, site, json(key, value)?),
             Key::Identity(direction) => Self::Identity(direction, json(key, value)?),
             Key::Skipped(partition, direction) => Self::Skipped(partition, direction, json(key, value)?),
             Key::Guard(partition, direction) => Self::Guard(partition, direction, json(key, value)?),

@@ -46,6 +46,8 @@ pub enum Key {
     Pause(Direction),
     /// A [`crate::Release`].
     Release(Direction),
+    /// An [`crate::Away`]: of the link from the first site, the second does not answer.
+    Away(SiteName, SiteName),
     /// An [`crate::Identity`].
     Identity(Direction),
     /// A [`crate::Skipped`].
@@ -73,6 +75,7 @@ impl fmt::Display for Key {
             Self::Hold(Scope::Bucket((source, bucket))) => write!(f, "hold/{source}/{bucket}"),
             Self::Pause((source, bucket)) => write!(f, "pause/{source}/{bucket}"),
             Self::Release((source, bucket)) => write!(f, "release/{source}/{bucket}"),
+            Self::Away(source, site) => write!(f, "away/{source}/{site}"),
             Self::Identity((source, bucket)) => write!(f, "identity/{source}/{bucket}"),
             Self::Skipped(partition, direction) => at(f, "skipped", partition, direction),
             Self::Guard(partition, direction) => at(f, "guard", partition, direction),
@@ -102,6 +105,7 @@ fn parse(text: &str) -> Option<Key> {
         ["hold", source, bucket] => Key::Hold(Scope::Bucket(direction(source, bucket)?)),
         ["pause", source, bucket] => Key::Pause(direction(source, bucket)?),
         ["release", source, bucket] => Key::Release(direction(source, bucket)?),
+        ["away", source, end] => Key::Away(site(source)?, site(end)?),
         ["identity", source, bucket] => Key::Identity(direction(source, bucket)?),
         ["skipped", topic, number, source, bucket] => {
             Key::Skipped(partition(topic, number)?, direction(source, bucket)?)

@@ -10,6 +10,7 @@
 //! | `pause` | `bucket pause` | `bucket resume` |
 //! | `release` | `bucket release` | nobody: the next one replaces it |
 //! | `identity` | the first consumer that sees the bucket's two ends | `bucket release`, which accepts those of then |
+//! | `away` | the consumer whose breaker opens | the same; the owner of lane 0 where that is gone |
 //! | `skipped`, `guard` | the owner of the partition's lane | the same |
 //! | `dirty`, `gap` | capture | a sweep |
 //! | `schema` | every producer beside the site | nobody |
@@ -19,7 +20,7 @@ pub mod key;
 pub mod reason;
 pub mod view;
 
-pub use entry::{DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
+pub use entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
 pub use key::{Direction, Key, Scope};
 pub use reason::Reason;
 pub use view::Control;

@@ -9,7 +9,7 @@ use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
 use twinlog_schemas::{BucketName, SiteName};
 
-use crate::entry::{DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
+use crate::entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
 use crate::key::{Direction, Key, Scope};
 use crate::{Control, Reason};
 
@@ -40,6 +40,8 @@ fn entry() -> impl Strategy<Value = Entry> {
         (direction(), hold).prop_map(|(at, hold)| Entry::Hold(Scope::Link(at.0), hold)),
         (direction(), ".*", any::<i64>()).prop_map(|(at, by, since_us)| Entry::Pause(at, Pause { by, since_us })),
         (direction(), ".*", any::<i64>()).prop_map(|(at, by, at_us)| Entry::Release(at, Release { by, at_us })),
+        (direction(), ".*", any::<i64>())
+            .prop_map(|(at, message, since_us)| { Entry::Away(at.0.clone(), at.0, Away { message, since_us }) }),
         (direction(), times)
             .prop_map(|(at, (source_ms, target_ms))| Entry::Identity(at, Identity { source_ms, target_ms })),
         (partition(), direction(), any::<i64>()).prop_map(|(p, at, from)| Entry::Skipped(p, at, Skipped { from })),

@@ -8,7 +8,7 @@ use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::{Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName, TopicPartition, Topics};
 use twinlog_schemas::SiteName;
 
-use crate::entry::{DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice};
+use crate::entry::{Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice};
 use crate::key::{Direction, Key, Scope};
 use crate::reason::Reason;
 
@@ -288,6 +288,16 @@ impl Control {
             Entry::Release(_, release) => Some(release.clone()),
             _ => None,
         })
+    }
+
+    /// The ends that do not answer, by source of the link and site.
+    #[must_use]
+    pub fn away(&self) -> BTreeMap<(SiteName, SiteName), Away> {
+        let away = self.all(|entry| match entry {
+            Entry::Away(source, site, away) => Some(((source.clone(), site.clone()), away.clone())),
+            _ => None,
+        });
+        away.into_iter().collect()
     }
 
     /// Which buckets the two ends are known to be.

@@ -204,7 +204,8 @@ impl Stage {
             kind,
             brokers: lab.brokers.clone(),
             prefix: bucket.clone(),
-            buckets: vec![bucket.clone()],
+            // And further ones of the same test, if it makes some.
+            buckets: vec![bucket.clone(), format!("{bucket}-*")],
             sites,
             token: TOKEN.to_owned(),
             client: client(),
@@ -229,6 +230,16 @@ impl Stage {
         stage.deployment.enable(&stage.bucket).await?;
         stage.deployment.start_both().await?;
         Ok(stage)
+    }
+
+    /// The notices of a further bucket of the same test, delivered while this lives.
+    #[must_use]
+    pub fn lease_too(&self, bucket: &str) -> Lease {
+        let lease = self.lab.door.lease(bucket);
+        for site in Site::BOTH {
+            lease.deliver(site, self.deployment.intake(site));
+        }
+        lease
     }
 
     /// What the stores are.

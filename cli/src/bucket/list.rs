@@ -8,6 +8,7 @@ use twinlog_log::TopicName;
 use twinlog_schemas::{BucketName, SiteName};
 use twinlog_site::SiteErrorKind;
 
+use super::control;
 use crate::config::LinkConfig;
 use crate::deployment::Deployment;
 use crate::exit::Failure;
@@ -36,6 +37,8 @@ pub enum State {
     Enabled,
     /// It could be, and is not.
     Off,
+    /// It would be replicated, and is held for this reason.
+    Held(String),
     /// Something is missing.
     Incomplete(String),
 }
@@ -58,7 +61,27 @@ pub async fn list(deployment: &Deployment) -> Result<Vec<Row>, Failure> {
         let carried: BTreeSet<BucketName> = all.filter(|bucket| link.carries(bucket)).chain(named).collect();
         carried.into_iter().map(move |bucket| (link, bucket))
     });
-    let rows = stream::iter(wanted).map(|(link, bucket)| row(deployment, &topics, &seen, link, bucket));
+    let mut controls = BTreeMap::new();
+    for link in &deployment.config.links {
+        if !controls.contains_key(&link.target) {
+            controls.insert(link.target.clone(), control(deployment, &link.target).await?);
+        }
+    }
+    let held = |link: &LinkConfig, bucket: &BucketName| {
+        controls.get(&link.target).and_then(|control| control.stopped(&(link.source.clone(), bucket.clone())))
+    };
+    let rows = stream::iter(wanted).map(|(link, bucket)| {
+        let held = held(link, &bucket);
+        let row = row(deployment, &topics, &seen, link, bucket);
+        async move {
+            let row = row.await?;
+            let state = match (row.state, held) {
+                (State::Enabled, Some(reason)) => State::Held(reason.to_string()),
+                (state, _) => state,
+            };
+            Ok(Row { state, ..row })
+        }
+    });
     let rows: Vec<Result<Row, Failure>> = rows.buffer_unordered(ASKING_AT_ONCE).collect().await;
     let mut rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
     rows.sort();
@@ -74,6 +97,7 @@ pub fn table(rows: &[Row]) -> String {
     let cells = rows.iter().map(|row| {
         let state = match &row.state {
             State::Enabled => "enabled".to_owned(),
+            State::Held(reason) => format!("held: {reason}"),
             State::Off => "off".to_owned(),
             State::Incomplete(what) => format!("incomplete: {what}"),
         };

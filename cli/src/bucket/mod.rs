@@ -1,17 +1,19 @@
-//! `twinlog bucket`: switching the replication of a bucket on and off, and showing what is on.
+//! `twinlog bucket`: switching the replication of a bucket on and off, steering it, and showing what is on.
 
 mod disable;
 mod enable;
 mod list;
 mod set_up;
+mod steer;
 
 use std::sync::Arc;
 
 use twinlog_schemas::BucketName;
 
 pub use enable::{ends, sources, states};
+pub use steer::{Steer, control};
 
-use crate::args::{DisableOptions, EnableOptions, Json};
+use crate::args::{DisableOptions, EnableOptions, Json, SteerOptions};
 use crate::config::Config;
 use crate::deployment::{ASKING, Deployment};
 use crate::exit::{Exit, Failure};
@@ -52,6 +54,15 @@ pub async fn list(config: Config, options: Json) -> Result<Exit, Failure> {
     } else {
         print!("{}", list::table(&rows));
     }
+    Ok(Exit::Success)
+}
+
+/// `twinlog bucket release|pause|resume`.
+pub async fn steer(config: Config, what: Steer, options: SteerOptions) -> Result<Exit, Failure> {
+    carried(&config, &options.bucket)?;
+    let deployment = Deployment::connect(Arc::new(config), "twinlog-cli", ASKING).await?;
+    let findings = steer::steer(&deployment, what, &options).await?;
+    print(&findings, options.json)?;
     Ok(Exit::Success)
 }
 

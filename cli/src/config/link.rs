@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use twinlog_consumer::storm::StormLimits;
 use twinlog_schemas::{BucketName, SiteName};
 
 use super::pattern::BucketPattern;
@@ -10,7 +11,7 @@ use super::section::Section;
 use super::site::SiteConfig;
 
 /// One direction between two sites; two links make a pair active-active.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LinkConfig {
     /// `source`: where changes are read. Required.
     pub source: SiteName,
@@ -28,6 +29,13 @@ pub struct LinkConfig {
     pub lifecycle: Lifecycle,
     /// `lag_threshold`: from which age the oldest change not yet applied is worth an alarm. Default `15m`.
     pub lag_threshold: Duration,
+    /// `give_up_after`: how long a key may fail, while others of the link succeed, before it becomes a dead letter.
+    /// Default `1h`.
+    pub give_up_after: Duration,
+    /// `delete_storm`: `{ window, removals, share }`: when so many removals by clients within the window of event time
+    /// are at least this share of all changes, in percent, the bucket is held until `twinlog bucket release`.
+    /// `removals = 0` switches the guard off. Default 1,000 removals in `10m`, 90 percent.
+    pub delete_storm: StormLimits,
 }
 
 /// What happens with removals that a lifecycle rule made.
@@ -70,6 +78,8 @@ impl LinkConfig {
             section.fault_at(lifecycle_origin, "lifecycle", "\"local\" is not supported by this release yet");
         }
         let lag_threshold = section.duration_or("lag_threshold", Duration::from_secs(900));
+        let give_up_after = section.duration_or("give_up_after", Duration::from_secs(3_600));
+        let delete_storm = read_storm(section.section("delete_storm"));
         section.end();
         Some(Self {
             source: source?,
@@ -79,6 +89,8 @@ impl LinkConfig {
             inline_max_bytes,
             lifecycle,
             lag_threshold,
+            give_up_after,
+            delete_storm,
         })
     }
 }
@@ -92,6 +104,15 @@ fn read_end(section: &mut Section<'_>, key: &str, sites: &BTreeSet<String>) -> O
         return None;
     }
     Some(site)
+}
+
+fn read_storm(mut section: Section<'_>) -> StormLimits {
+    let default = StormLimits::default();
+    let window = section.duration_or("window", default.window);
+    let removals = section.number_or("removals", 0, i64::MAX, default.removals);
+    let percent: u8 = section.number_or("share", 1, 100, 90);
+    section.end();
+    StormLimits { window, removals, share: f64::from(percent) / 100.0 }
 }
 
 fn read_buckets(section: &mut Section<'_>) -> Vec<BucketPattern> {

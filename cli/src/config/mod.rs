@@ -43,7 +43,7 @@ use section::Section;
 const EVENT_ROOM: i64 = 65_536;
 
 /// The whole configuration; valid once it exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// `state_dir`: where the index and the quarantine are kept, in a folder per site, and, while they are under way,
     /// large bodies that must be hashed before they are sent. All of it can be rebuilt, but for the quarantine. Required.

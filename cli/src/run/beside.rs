@@ -6,17 +6,17 @@ use std::time::Duration;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use tokio::net::TcpListener;
+use twinlog_control::Control;
 use twinlog_log::Log;
 use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_schemas::SiteName;
 use twinlog_schemas::codec::Codec;
 
-use super::control::Control;
 use super::enabled::Enabled;
 use super::index::{Indexed, open};
 use super::stop::Stop;
 use super::tasks::Tasks;
-use super::{consumer, producer};
+use super::{consumer, control, producer};
 use crate::args::{Half, RunOptions};
 use crate::config::Config;
 use crate::deployment::Deployment;
@@ -41,8 +41,8 @@ pub struct Shared {
     pub indexed: Indexed,
     /// The codec, which has learnt the published schemas.
     pub codec: Arc<Codec>,
-    /// What `control` had on record at the start.
-    pub control: Control,
+    /// What is on record at the site, followed.
+    pub control: Arc<Control>,
     /// Which buckets are enabled.
     pub enabled: Enabled,
     /// Time.
@@ -108,7 +108,8 @@ impl Beside {
             served.map_err(|error| Failure::internal(format!("the server of metrics failed: {error}")))
         });
         let enabled = Enabled::watch(&deployment, &options.at, &readiness, &mut rest, &stop)?;
-        let control = Control::read(&deployment, &options.at, &codec, &ids, &readiness).await;
+        let with = (&clock, &ids, &codec);
+        let control = control::open(&deployment, &options.at, with, &readiness, &mut rest, &stop).await?;
         let indexed = open(&deployment, options, &codec, &ids, &readiness, &mut rest, &stop)?;
         let shared = Arc::new(Shared {
             at: options.at.clone(),

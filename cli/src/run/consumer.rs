@@ -8,9 +8,9 @@ use opentelemetry::KeyValue;
 use tokio::sync::watch;
 use twinlog_consumer::hold::Holds;
 use twinlog_consumer::{Apply, ApplyConfig, Link, Parts};
-use twinlog_log::TopicName;
 use twinlog_log::lane::{LaneConfig, LaneGroup, Source};
-use twinlog_schemas::SiteName;
+use twinlog_log::{Tell, TellTopic, TopicName};
+use twinlog_schemas::{BucketName, SiteName};
 
 use super::beside::Shared;
 use super::lanes;
@@ -39,6 +39,7 @@ pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Fa
         reporting.await;
         Ok(())
     });
+    holds(shared, &apply, owned.subscribe(), tasks);
     let follows = follows(shared)?;
     thresholds(shared, &config, &at);
     let sources = sources(shared)?;
@@ -50,6 +51,33 @@ pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Fa
     Ok(follows)
 }
 
+/// Keeps the holds, and has the lanes look at their topics again when another direction is held or goes on.
+fn holds(shared: &Arc<Shared>, apply: &Arc<Apply>, owned: watch::Receiver<BTreeSet<i32>>, tasks: &mut Tasks) {
+    let (keeper, stop) = (Arc::clone(apply), shared.stop.work.clone());
+    tasks.add("holds", async move {
+        stop.run_until_cancelled(keeper.keep(owned)).await;
+        Ok(())
+    });
+    let (control, stop) = (Arc::clone(&shared.control), shared.stop.work.clone());
+    let [_, discover_now] = shared.enabled.changed.clone();
+    tasks.add("held topics", async move {
+        let looking = async {
+            let mut before = BTreeSet::new();
+            loop {
+                let changed = control.changed();
+                let held: BTreeSet<_> = control.holds().into_keys().collect();
+                if held != before {
+                    discover_now.notify_one();
+                    before = held;
+                }
+                changed.await;
+            }
+        };
+        stop.run_until_cancelled(looking).await;
+        Ok(())
+    });
+}
+
 fn parts(shared: &Shared) -> Result<Parts, Failure> {
     let config = shared.config();
     let mut links = Vec::new();
@@ -59,8 +87,17 @@ fn parts(shared: &Shared) -> Result<Parts, Failure> {
             source: Arc::clone(shared.deployment.site(&link.source)?),
             log: Arc::clone(shared.deployment.home(&link.source)?),
             buckets: Arc::new(move |bucket| carried.carries(bucket)),
+            storm: link.delete_storm,
         });
     }
+    let (clock, ids) = (&shared.clock, &shared.ids);
+    let default = ApplyConfig::default().give_up_after;
+    let give_up_after = config.links_into(&shared.at).map(|link| link.give_up_after).max().unwrap_or(default);
+    let told =
+        TellTopic::new(Arc::clone(&shared.home), &config.topics.names, &shared.at, Arc::clone(clock), ids.clone());
+    let tell: Arc<dyn Tell> = Arc::new(told);
+    let control = Arc::clone(&shared.control);
+    let holds = Holds::new(shared.at.clone(), control, Arc::clone(&tell), Arc::clone(clock), ids.clone());
     Ok(Parts {
         here: Arc::clone(shared.deployment.site(&shared.at)?),
         home: Arc::clone(&shared.home),
@@ -73,9 +110,11 @@ fn parts(shared: &Shared) -> Result<Parts, Failure> {
         clock: Arc::clone(&shared.clock),
         ids: shared.ids.clone(),
         observer: Arc::new(ConsumerMetrics::new(&shared.metrics, &shared.at)),
-        holds: Arc::new(Holds::default()),
+        holds: Arc::new(holds),
+        tell,
         config: ApplyConfig {
             spool: config.state_dir.join(shared.at.as_str()).join("spool"),
+            give_up_after,
             ..ApplyConfig::default()
         },
     })
@@ -96,10 +135,15 @@ fn sources(shared: &Shared) -> Result<Vec<Source>, Failure> {
     for (cluster, sites) in by_cluster {
         let facts: BTreeSet<TopicName> = sites.iter().map(|site| names.facts(site)).collect();
         let links = links_from(config, at, &sites);
-        let config = Arc::clone(config);
+        let (config, control) = (Arc::clone(config), Arc::clone(&shared.control));
         let log = shared.deployment.cluster(cluster)?;
         let source = |wants| Source { log: Arc::clone(log), group: names.group(at, "apply"), wants };
-        sources.push(source(Arc::new(move |topic| link_of(&config, &links, topic).is_some())));
+        // A held bucket's change topic is not read: its changes wait in Kafka. Its facts come with those of others.
+        let goes_on = move |link: &LinkConfig, bucket| control.stopped(&(link.source.clone(), bucket)).is_none();
+        let changes = move |topic: &TopicName| {
+            link_of(&config, &links, topic).is_some_and(|(link, bucket)| goes_on(link, bucket))
+        };
+        sources.push(source(Arc::new(changes)));
         sources.push(source(Arc::new(move |topic| facts.contains(topic))));
     }
     Ok(sources)
@@ -110,10 +154,10 @@ fn links_from(config: &Config, at: &SiteName, sites: &[SiteName]) -> Vec<LinkCon
 }
 
 /// The link and bucket whose change topic this is.
-fn link_of<'a>(config: &Config, links: &'a [LinkConfig], topic: &TopicName) -> Option<(&'a LinkConfig, String)> {
+fn link_of<'a>(config: &Config, links: &'a [LinkConfig], topic: &TopicName) -> Option<(&'a LinkConfig, BucketName)> {
     links.iter().find_map(|link| {
         let bucket = config.topics.names.bucket_of_changes(&link.source, topic)?;
-        link.carries(&bucket).then(|| (link, bucket.to_string()))
+        link.carries(&bucket).then_some((link, bucket))
     })
 }
 
@@ -129,7 +173,7 @@ fn follows(shared: &Shared) -> Result<Vec<Follows>, Failure> {
         let config = Arc::clone(config);
         let labels = move |topic: &TopicName| {
             let (link, bucket) = link_of(&config, &links, topic)?;
-            Some(vec![KeyValue::new(names::LINK, link.name()), KeyValue::new(names::BUCKET, bucket)])
+            Some(vec![KeyValue::new(names::LINK, link.name()), KeyValue::new(names::BUCKET, bucket.to_string())])
         };
         let log = Arc::clone(shared.deployment.cluster(&cluster)?);
         let group = shared.config().topics.names.group(at, "apply");

@@ -1,110 +1,101 @@
-//! What the control topics have on record when the process starts: schemas that others published, and dirty buckets.
+//! The control topics while the process runs: the own site's steers it, and every site's teaches it the schemas that
+//! newer producers publish.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::timeout;
-use twinlog_log::clock::Ids;
-use twinlog_log::{Backoff, Log, LogError, TopicName, TopicPartition};
-use twinlog_producer::DirtyBucket;
+use twinlog_control::Control;
+use twinlog_log::clock::{Clock, Ids};
+use twinlog_log::{Backoff, LogError};
+use twinlog_schemas::SiteName;
 use twinlog_schemas::codec::{Codec, PublishedSchema};
-use twinlog_schemas::{BucketName, SiteName};
 
+use super::stop::Stop;
+use super::tasks::Tasks;
 use crate::deployment::Deployment;
+use crate::exit::Failure;
 use crate::telemetry::Readiness;
 
-/// How long a control topic may take; what is not read by then is learnt after the next start.
+/// How long one attempt to read the own topic may take before that is told.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What was on record.
-#[derive(Debug, Default)]
-pub struct Control {
-    /// Buckets of the own site that could not be captured.
-    pub dirty: BTreeSet<BucketName>,
+/// Reads the own site's topic, however long that takes: what is held or dirty must be known before anything is done.
+/// Then follows it and those of the other sites.
+pub async fn open(
+    deployment: &Deployment,
+    at: &SiteName,
+    (clock, ids, codec): (&Arc<dyn Clock>, &Ids, &Arc<Codec>),
+    readiness: &Readiness,
+    tasks: &mut Tasks,
+    stop: &Stop,
+) -> Result<Arc<Control>, Failure> {
+    let names = &deployment.config.topics.names;
+    let of = |site| -> Result<Arc<Control>, Failure> {
+        let home = Arc::clone(deployment.home(site)?);
+        Ok(Arc::new(Control::new(home, names, site, Arc::clone(clock), ids.clone())))
+    };
+    let own = of(at)?;
+    let reported = readiness.needs("control");
+    let mut delays = Backoff::PROMPT.delays(ids.seed());
+    loop {
+        let error = match timeout(PATIENCE, own.load()).await {
+            Ok(Ok(())) => break,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the cluster does not answer in time".to_owned(),
+        };
+        tracing::warn!(topic = %own.topic(), %error, "control topic not read");
+        reported.not_ready(error);
+        delays.wait().await;
+    }
+    reported.ready(format!("read; {} holds, {} dirty buckets", own.holds().len(), own.dirty().len()));
+    follow(&own, codec, tasks, stop);
+    for site in deployment.sites.keys().filter(|site| *site != at) {
+        follow(&of(site)?, codec, tasks, stop);
+    }
+    Ok(own)
 }
 
-impl Control {
-    /// Reads the control topics of every site, teaches `codec` the schemas published there, and keeps what is of `at`.
-    /// Waits for the site's own, however long: what is dirty must not be put on record again with a later time. Of the
-    /// others it takes what it can get; their schemas are learnt after the next start.
-    pub async fn read(deployment: &Deployment, at: &SiteName, codec: &Codec, ids: &Ids, readiness: &Readiness) -> Self {
-        let mut control = Self::default();
-        let reported = readiness.needs("control");
-        let mut delays = Backoff::PROMPT.delays(ids.seed());
-        for name in deployment.sites.keys() {
-            let Ok(log) = deployment.home(name) else { continue };
-            let topic = deployment.config.topics.names.control(name);
-            // A group of its own, under which nothing is ever committed.
-            let group = format!("{topic}.read.{:x}", ids.seed());
-            let own = name == at;
-            loop {
-                let error = match timeout(PATIENCE, records(log.as_ref(), &topic, &group)).await {
-                    Ok(Ok(records)) => {
-                        control.take(&records, own, codec);
-                        break;
-                    }
-                    Ok(Err(error)) => error.to_string(),
-                    Err(_) => "the cluster does not answer in time".to_owned(),
-                };
-                tracing::warn!(%topic, %error, "control topic not read");
-                if !own {
-                    break;
-                }
-                reported.not_ready(error);
-                delays.wait().await;
+fn follow(control: &Arc<Control>, codec: &Arc<Codec>, tasks: &mut Tasks, stop: &Stop) {
+    let (followed, until) = (Arc::clone(control), stop.rest.clone());
+    tasks.add("control", async move {
+        let trouble = |error: Option<&LogError>| {
+            if let Some(error) = error {
+                tracing::debug!(topic = %followed.topic(), %error, "control topic is not followed for now");
             }
-        }
-        reported.ready(format!("read; {} buckets are dirty", control.dirty.len()));
-        control
-    }
+        };
+        until.run_until_cancelled(followed.follow(trouble)).await;
+        Ok(())
+    });
+    let (control, codec, until) = (Arc::clone(control), Arc::clone(codec), stop.rest.clone());
+    tasks.add("schemas", async move {
+        until.run_until_cancelled(learn_all(&control, &codec)).await;
+        Ok(())
+    });
+}
 
-    fn take(&mut self, records: &BTreeMap<Bytes, Bytes>, own: bool, codec: &Codec) {
-        for (key, value) in records {
-            let key = String::from_utf8_lossy(key);
-            if key.starts_with(PublishedSchema::KEY_PREFIX) {
-                if let Err(error) = learn(codec, value) {
-                    tracing::warn!(%key, %error, "published schema not learnt");
-                }
-            } else if let Some(bucket) = key.strip_prefix(DirtyBucket::KEY_PREFIX).filter(|_| own) {
-                match BucketName::new(bucket) {
-                    Ok(bucket) => drop(self.dirty.insert(bucket)),
-                    Err(error) => tracing::warn!(%key, %error, "not a dirty bucket"),
+async fn learn_all(control: &Control, codec: &Codec) {
+    let mut refused = std::collections::BTreeSet::new();
+    loop {
+        let changed = control.changed();
+        for schema in control.schemas() {
+            let known = u64::from_str_radix(&schema.fingerprint, 16).is_ok_and(|schema| codec.knows(schema));
+            if known || refused.contains(&schema.fingerprint) {
+                continue;
+            }
+            match learn(codec, &schema) {
+                Ok(()) => tracing::info!(schema = schema.fingerprint, record = %schema.record, "schema learnt"),
+                Err(error) => {
+                    tracing::warn!(schema = schema.fingerprint, error, "published schema not learnt");
+                    refused.insert(schema.fingerprint);
                 }
             }
         }
+        changed.await;
     }
 }
 
-fn learn(codec: &Codec, value: &[u8]) -> Result<(), String> {
-    let published = PublishedSchema::from_json(value).map_err(|error| error.to_string())?;
+fn learn(codec: &Codec, published: &PublishedSchema) -> Result<(), String> {
     let schema = published.verified().map_err(|error| error.to_string())?;
     codec.learn(schema).map(drop).map_err(|error| error.to_string())
-}
-
-/// The last value of each key, to the topic's present end.
-async fn records(log: &dyn Log, topic: &TopicName, group: &str) -> Result<BTreeMap<Bytes, Bytes>, LogError> {
-    let mut records = BTreeMap::new();
-    if log.topic(topic).await?.is_none() {
-        return Ok(records);
-    }
-    let partition = TopicPartition { topic: topic.clone(), partition: 0 };
-    let ends = log.watermarks(&partition).await?;
-    if ends.next == ends.first {
-        return Ok(records);
-    }
-    let reader = log.reader(group).await?;
-    let mut stream = reader.assign(&partition, ends.first).await?;
-    loop {
-        let record = stream.next().await?;
-        let at = record.position.offset;
-        match (record.key, record.value) {
-            (Some(key), Some(value)) => drop(records.insert(key, value)),
-            (Some(key), None) => drop(records.remove(&key)),
-            (None, _) => {}
-        }
-        if at + 1 >= ends.next {
-            return Ok(records);
-        }
-    }
 }

@@ -50,7 +50,7 @@ pub async fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Follows, F
     };
     let capture = CaptureConfig {
         own_principals: settings.own_principals.iter().cloned().collect(),
-        dirty: shared.control.dirty.clone(),
+        dirty: shared.control.dirty().into_iter().map(|dirty| dirty.bucket).collect(),
         ..CaptureConfig::default()
     };
     let producer = Arc::new(Producer::new(parts, capture).map_err(|error| Failure::internal(error.to_string()))?);

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, UpDownCounter};
+use twinlog_consumer::failure::End;
 use twinlog_consumer::observe::{Observer, Outcome, Stream};
 use twinlog_schemas::SiteName;
 
@@ -25,6 +26,8 @@ pub struct ConsumerMetrics {
     dead: Counter<u64>,
     hold: Gauge<f64>,
     in_flight: UpDownCounter<i64>,
+    link_hold: Gauge<f64>,
+    breaker: Gauge<f64>,
     doubts: Counter<u64>,
     lost: Counter<u64>,
     /// The reason under which a link's bucket is shown as held, so that its release clears that series.
@@ -47,6 +50,8 @@ impl ConsumerMetrics {
             dead: metrics.counter(names::DEAD_LETTERS),
             hold: metrics.gauge(names::HOLD),
             in_flight: metrics.level(names::EVENTS_IN_FLIGHT),
+            link_hold: metrics.gauge(names::LINK_HOLD),
+            breaker: metrics.gauge(names::BREAKER),
             doubts: metrics.counter(names::DOUBTS),
             lost: metrics.counter(names::RECORDS_LOST),
             held: Mutex::default(),
@@ -117,6 +122,28 @@ impl Observer for ConsumerMetrics {
 
     fn in_flight(&self, stream: Stream<'_>, change: i64) {
         self.in_flight.add(change, &[KeyValue::new(names::LINK, link(stream))]);
+    }
+
+    fn link_held(&self, source: &SiteName, target: &SiteName, reason: Option<&str>) {
+        let link = format!("{source}>{target}");
+        let labels =
+            |reason: &str| [KeyValue::new(names::LINK, link.clone()), KeyValue::new(names::REASON, reason.to_owned())];
+        let direction = (link.clone(), String::new());
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match reason {
+            Some(reason) => held.insert(direction, reason.to_owned()),
+            None => held.remove(&direction),
+        };
+        drop(held);
+        before.iter().for_each(|before| self.link_hold.record(0.0, &labels(before)));
+        reason.iter().for_each(|reason| self.link_hold.record(1.0, &labels(reason)));
+    }
+
+    fn breaker(&self, source: &SiteName, target: &SiteName, end: End, open: bool) {
+        let away = if end == End::Source { source } else { target };
+        let labels =
+            [KeyValue::new(names::LINK, format!("{source}>{target}")), KeyValue::new(names::SITE, away.to_string())];
+        self.breaker.record(f64::from(u8::from(open)), &labels);
     }
 
     fn doubted(&self, stream: Stream<'_>) {

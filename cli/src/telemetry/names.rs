@@ -116,6 +116,11 @@ pub const RETRIES: Name = name("twinlog_retries_total", "Failed calls of the con
 pub const DEAD_LETTERS: Name = name("twinlog_dead_letters_total", "Dead letters written, by reason.");
 /// Gauge by link, bucket, reason: 1 or 0.
 pub const HOLD: Name = name("twinlog_hold", "1 while a bucket of a link is held, by reason.");
+/// Gauge by link, reason: 1 or 0.
+pub const LINK_HOLD: Name = name("twinlog_link_hold", "1 while a whole link is held, by reason.");
+/// Gauge by link, site: 1 or 0.
+pub const BREAKER: Name =
+    name("twinlog_breaker_open", "1 while an end of a link does not answer and everything for it waits.");
 /// Counter by link, bucket.
 pub const DOUBTS: Name =
     name("twinlog_doubts_total", "Values at the target that nothing explained and its site was asked about.");

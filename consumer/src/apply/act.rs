@@ -7,6 +7,7 @@ use twinlog_site::{Precondition, Reading, SiteError, SiteErrorKind, Written};
 
 use super::Apply;
 use super::settle::Job;
+use crate::failure::End;
 use crate::plan::{Action, Attributes};
 use crate::transfer::{Transfer, Trouble, replica};
 
@@ -111,6 +112,9 @@ impl Apply {
         } else {
             self.upload(slot, job, &transfer).await?
         };
+        if object.body.is_none() && object.size > 0 {
+            self.answered(job.source, End::Source);
+        }
         if !transfer.proves(&written) {
             self.parts.observer.unproved(self.stream(job));
         }

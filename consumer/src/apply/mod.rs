@@ -7,10 +7,14 @@ mod act;
 mod attributes;
 mod doubt;
 mod guards;
+mod keep;
 mod outbox;
 mod planned;
+mod reach;
 mod record;
 mod settle;
+mod skipped;
+mod storms;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -22,12 +26,13 @@ pub use doubt::Doubts;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use twinlog_index::Index;
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::{Clock, Ids};
-use twinlog_log::{Log, TopicName, Topics};
+use twinlog_log::{Log, Tell, TopicName, Topics};
 use twinlog_schemas::SiteName;
 use twinlog_schemas::codec::Codec;
 use twinlog_site::Site;
@@ -49,8 +54,13 @@ pub struct ApplyConfig {
     pub backoff: Backoff,
     /// How often both ends' set-up is looked at.
     pub guard_every: Duration,
-    /// How often a held bucket is probed.
-    pub probe_every: Duration,
+    /// How what is held or away is probed.
+    pub probe: Backoff,
+    /// How long a change event of a held bucket waits in memory before its partition is given back; `None`: for ever.
+    pub park_after: Option<Duration>,
+    /// How long a key may fail, while others of its link succeed, before it is a dead letter. Time in which the link's
+    /// breaker is open or the bucket held does not count.
+    pub give_up_after: Duration,
     /// How often a body that arrives broken is tried before it is a dead letter.
     pub digest_tries: u32,
     /// Bytes buffered by all transfers at a time.
@@ -68,7 +78,9 @@ impl Default for ApplyConfig {
             answer_within: Duration::from_secs(60),
             backoff: Backoff::PATIENT,
             guard_every: Duration::from_secs(30),
-            probe_every: Duration::from_secs(5),
+            probe: Backoff::new(Duration::from_secs(2), Duration::from_secs(30)),
+            park_after: Some(Duration::from_secs(5)),
+            give_up_after: Duration::from_secs(3_600),
             digest_tries: 5,
             buffer_bytes: 64 << 20,
             spool: std::env::temp_dir(),
@@ -103,6 +115,8 @@ pub struct Parts {
     pub observer: Arc<dyn Observer>,
     /// Holds, shared with whoever shows or releases them.
     pub holds: Arc<Holds>,
+    /// Who is told of breakers.
+    pub tell: Arc<dyn Tell>,
     /// Settings.
     pub config: ApplyConfig,
 }
@@ -114,6 +128,11 @@ pub struct Apply {
     facts_topics: BTreeMap<TopicName, SiteName>,
     planned: planned::Planned,
     guards: guards::Guards,
+    reach: reach::Reach,
+    storms: storms::Storms,
+    left: skipped::Left,
+    /// Records of a newer release that wait to be understood.
+    unread: AtomicUsize,
     budget: Budget,
     outbox: outbox::Outbox,
 }
@@ -128,6 +147,10 @@ impl Apply {
         Self {
             planned: planned::Planned::new(65_536),
             guards: guards::Guards::new(parts.config.guard_every),
+            reach: reach::Reach::default(),
+            storms: storms::Storms::default(),
+            left: skipped::Left::default(),
+            unread: AtomicUsize::new(0),
             budget: Budget::new(parts.config.buffer_bytes),
             outbox: outbox::Outbox::new(Arc::clone(&parts.home), parts.config.backoff, parts.ids.clone()),
             links,

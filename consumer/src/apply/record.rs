@@ -1,16 +1,19 @@
 //! The lane's handler: which record is what, and how each ends.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use twinlog_log::lane::{Before, Handler, Slot};
-use twinlog_log::{Fetched, TopicPartition};
+use tokio::sync::mpsc;
+use twinlog_log::lane::{Before, Handler, Repeat, Slot};
+use twinlog_log::{Fetched, TopicName, TopicPartition};
 use twinlog_schemas::codec::DecodeError;
-use twinlog_schemas::{ChangeEvent, Fact, FactBody, VersionKind};
+use twinlog_schemas::{ChangeEvent, Fact, FactBody, SiteName, VersionKind};
 
 use super::Apply;
 use super::settle::Job;
+use crate::hold::{Reason, Scope};
 use crate::link::Link;
 use crate::observe::{InFlight, Outcome, Stream};
 
@@ -42,6 +45,10 @@ impl Handler for Apply {
         self.parts.observer.gap(partition.topic.as_str(), records);
     }
 
+    fn may_repeat(&self, again: mpsc::Sender<Repeat>) {
+        self.left.through(again);
+    }
+
     async fn handle(&self, slot: &mut Slot, records: &[Fetched]) {
         for record in records {
             let topic = &record.position.partition.topic;
@@ -69,7 +76,12 @@ impl Apply {
             id: event.event_id,
         };
         self.merged_event(slot, &event).await;
+        self.guard_event(record, &event).await;
         let (outcome, rule) = self.settle(slot, &job).await;
+        if outcome == Outcome::Held {
+            slot.give_back();
+            return;
+        }
         if event.creates() && event.object.as_ref().is_some_and(|object| !object.parts.is_empty()) {
             // However this ended, nobody goes on with what may have been begun.
             self.end_upload(slot, &job).await;
@@ -94,6 +106,7 @@ impl Apply {
     /// Merges a fact and plans its version again, unless that has been done with the event it belongs to.
     async fn fact(&self, slot: &mut Slot, record: &Fetched, fact: &Fact) -> Outcome {
         self.merged(slot, fact).await;
+        self.guard_fact(record, fact).await;
         let elsewhere = matches!(fact.body, FactBody::Look) && fact.site != *self.parts.here.name();
         if elsewhere || matches!(fact.body, FactBody::Answer(_)) {
             return Outcome::Merged;
@@ -106,10 +119,14 @@ impl Apply {
         }
         let link = self.link(&fact.site);
         let job = Job { record, link, source: &fact.site, version: fact.version(), event: None, id: fact.event_id };
-        self.settle(slot, &job).await.0
+        let (outcome, _) = self.settle(slot, &job).await;
+        if outcome == Outcome::Held {
+            self.leave(record, &job.direction()).await;
+        }
+        outcome
     }
 
-    fn link(&self, source: &twinlog_schemas::SiteName) -> Option<&Link> {
+    pub(super) fn link(&self, source: &SiteName) -> Option<&Link> {
         self.links.get(source)
     }
 
@@ -125,8 +142,13 @@ impl Apply {
                 Ok(decoded) => return Some(decoded),
                 Err(error) if error.holds_link() => {
                     let at = &record.position;
-                    tracing::error!(partition = %at.partition, offset = at.offset, %error, "a newer release wrote this record: upgrade this process");
-                    slot.idle(tokio::time::sleep(self.parts.config.probe_every)).await;
+                    let message = format!("{error} (offset {} of {})", at.offset, at.partition);
+                    let schema = match &error {
+                        DecodeError::UnknownFingerprint(schema) => Some(*schema),
+                        _ => None,
+                    };
+                    let source = self.source_of(&at.partition.topic);
+                    self.wait_for_upgrade(slot, &source, &message, schema).await;
                 }
                 Err(error) => {
                     self.bury(slot, record, "not-avro", &error.to_string(), None).await;
@@ -136,6 +158,35 @@ impl Apply {
         }
     }
 
+    /// A newer release wrote a record: its link is held, and the record waits until it can be understood. The schema may
+    /// come with the control topic at any time.
+    pub(super) async fn wait_for_upgrade(
+        &self,
+        slot: &mut Slot,
+        source: &SiteName,
+        message: &str,
+        schema: Option<u64>,
+    ) {
+        let unread = Unread::one_more(&self.unread);
+        let schema_text = schema.map(|schema| format!("{schema:016x}"));
+        let reason = Reason::UnknownSchema;
+        self.parts.holds.begin(Scope::Link(source.clone()), reason, message, schema_text).await;
+        for _ in 0..30 {
+            slot.idle(tokio::time::sleep(Duration::from_secs(1))).await;
+            if schema.is_some_and(|schema| self.parts.codec.knows(schema)) {
+                break;
+            }
+        }
+        drop(unread);
+    }
+
+    /// Whose facts or change events a topic holds.
+    fn source_of(&self, topic: &TopicName) -> SiteName {
+        let facts = self.facts_topics.get(topic).cloned();
+        let of = |site: &&SiteName| self.parts.topics.bucket_of_changes(site, topic).is_some();
+        facts.or_else(|| self.links.keys().find(of).cloned()).unwrap_or_else(|| self.parts.here.name().clone())
+    }
+
     fn tell_lag(&self, stream: Stream<'_>, event: &ChangeEvent) {
         let born = event.event_time_us.unwrap_or(event.modified_at_ns / 1_000);
         let micros = self.parts.clock.now_us().saturating_sub(born).max(0);
@@ -143,5 +194,21 @@ impl Apply {
         let bytes = if event.kind == VersionKind::Object { bytes } else { 0 };
         #[expect(clippy::cast_precision_loss, reason = "a lag in microseconds is far below 2^52")]
         self.parts.observer.replicated(stream, micros as f64 / 1e6, bytes);
+    }
+}
+
+/// A record that waits to be understood, while this lives.
+struct Unread<'a>(&'a AtomicUsize);
+
+impl<'a> Unread<'a> {
+    fn one_more(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Unread<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

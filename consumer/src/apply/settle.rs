@@ -1,5 +1,8 @@
 //! Settling one version: plan, act, and again, until the target is as the index says or the record is a dead letter.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use twinlog_log::Fetched;
 use twinlog_log::backoff::Delays;
 use twinlog_log::lane::Slot;
@@ -7,7 +10,9 @@ use twinlog_schemas::{ChangeEvent, EventId, SiteName, StoreReading, VersionRef};
 use twinlog_site::{Reading, SiteErrorKind};
 
 use super::Apply;
-use crate::failure::{Verdict, verdict};
+use super::guards::Gate;
+use crate::breaker::fails_alone;
+use crate::failure::{End, Verdict, verdict};
 use crate::hold::Direction;
 use crate::link::Link;
 use crate::observe::{Outcome, Stream};
@@ -65,6 +70,17 @@ struct Progress {
     broken: u32,
     replans: u32,
     refusals: u32,
+    failing: Failing,
+}
+
+/// How long a record has failed by itself: not while nothing could have succeeded.
+#[derive(Default)]
+struct Failing {
+    so_far: Duration,
+    /// The last failure, unless something else was waited for since.
+    last: Option<Instant>,
+    /// How often others had succeeded when it began.
+    others: Option<u64>,
 }
 
 impl Progress {
@@ -95,11 +111,21 @@ impl Apply {
             broken: 0,
             replans: 0,
             refusals: 0,
+            failing: Failing::default(),
         };
         loop {
-            let target_encrypts = self.guarded(slot, job).await;
+            let Gate::Open { target_encrypts } = self.guarded(slot, job).await else {
+                return (Outcome::Held, "held");
+            };
+            self.target_answers(slot, job).await;
             let ended = match self.step(slot, job, &mut progress, target_encrypts).await {
-                Ok(Step::Done(outcome, rule)) => return (progress.ended(outcome), rule.name()),
+                Ok(Step::Done(outcome, rule)) => {
+                    let outcome = progress.ended(outcome);
+                    if outcome == Outcome::Applied {
+                        self.answered(job.source, End::Target);
+                    }
+                    return (outcome, rule.name());
+                }
                 Ok(Step::Dead(rule, message)) => Some((rule.name(), message)),
                 Ok(Step::Again) => None,
                 Err(trouble) => match self.trouble(slot, job, &mut progress, trouble).await {
@@ -172,7 +198,7 @@ impl Apply {
             Plan::Refuse(rule) => Ok(Step::Dead(rule, format!("{}: {}", rule.name(), job.version))),
             Plan::HoldLink(rule) => {
                 tracing::error!(rule = rule.name(), "a newer release wrote this record: upgrade this process");
-                slot.idle(tokio::time::sleep(self.parts.config.probe_every)).await;
+                self.wait_for_upgrade(slot, job.source, rule.name(), None).await;
                 Ok(Step::Again)
             }
         }
@@ -201,6 +227,19 @@ impl Apply {
                 }
                 tracing::debug!(%error, ?wait, "trying again");
                 self.parts.observer.retried(self.stream(job), reason(error.kind));
+                if self.alone(job, end, &mut progress.failing) {
+                    return Ok(Some(("fails-alone", error.to_string())));
+                }
+                let began = Instant::now();
+                if self.unanswered(slot, job, end, &error).await {
+                    progress.failing.last = None;
+                    // What was sent before may act until it expires, whoever answers by now.
+                    wait = if error.outcome_unknown {
+                        self.parts.here.write_expiry().saturating_sub(began.elapsed())
+                    } else {
+                        Duration::ZERO
+                    };
+                }
                 slot.idle(tokio::time::sleep(wait)).await;
             }
             Verdict::Replan => {
@@ -210,8 +249,29 @@ impl Apply {
                     slot.idle(tokio::time::sleep(wait)).await;
                 }
             }
-            Verdict::Superseded => return Err(Outcome::Superseded),
-            Verdict::HoldBucket(reason) => self.held(slot, job, reason, &error.to_string()).await,
+            Verdict::Superseded => {
+                if self.source_is_itself(slot, job).await {
+                    return Err(Outcome::Superseded);
+                }
+                slot.idle(tokio::time::sleep(wait)).await;
+            }
+            Verdict::HoldBucket(reason) => {
+                self.hold(&job.direction(), reason, &error.to_string()).await;
+                progress.failing.last = None;
+            }
+            Verdict::Denied => match self.closed(slot, job, end).await {
+                Ok(true) => progress.failing.last = None,
+                Ok(false) if progress.refusals < REFUSALS => {
+                    progress.refusals += 1;
+                    progress.must_read = true;
+                    slot.idle(tokio::time::sleep(wait)).await;
+                }
+                Ok(false) => return Ok(Some(("access-denied", error.to_string()))),
+                Err(error) => {
+                    tracing::debug!(%error, "the permissions could not be tried");
+                    slot.idle(tokio::time::sleep(wait)).await;
+                }
+            },
             // What stands in the way may have come after the target was read, or it was not read at all.
             Verdict::DeadOnceRead(_) if progress.refusals < REFUSALS => {
                 progress.refusals += 1;
@@ -220,6 +280,17 @@ impl Apply {
             Verdict::Dead(reason) | Verdict::DeadOnceRead(reason) => return Ok(Some((reason, error.to_string()))),
         }
         Ok(None)
+    }
+
+    /// Whether a record has failed for too long while others at the same end succeeded.
+    fn alone(&self, job: &Job<'_>, end: End, failing: &mut Failing) -> bool {
+        let now = Instant::now();
+        let successes = self.reach.of(job.source, end).breaker().successes();
+        let others = *failing.others.get_or_insert(successes);
+        if let Some(last) = failing.last.replace(now) {
+            failing.so_far += now.duration_since(last);
+        }
+        fails_alone(failing.so_far, successes > others, self.parts.config.give_up_after)
     }
 
     /// Reads the version at the target; null versions with their listed time.

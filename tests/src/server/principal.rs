@@ -61,6 +61,21 @@ impl Store {
         }
     }
 
+    /// Gives a user that [`Store::add_user`] has made another policy.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn change_policy(&self, who: &Credentials, policy: &str) -> Result<(), ServerError> {
+        let name = format!("{}-policy", who.access_key);
+        match self.kind() {
+            StoreKind::RustFs => self.rustfs_admin("add-canned-policy", &format!("name={name}"), policy).await,
+            StoreKind::MinIo => {
+                let file = mc::file(self, &format!("{name}.json"), policy)?;
+                mc::run(self, &["admin", "policy", "create", mc::ALIAS, &name, &file]).await.map(drop)
+            }
+        }
+    }
+
     /// `PUT /rustfs/admin/v3/<call>?<query>`: plain JSON, signed like any S3 request, and so sent as if it were a PUT
     /// of an object, which spares a signer of the tests' own.
     ///

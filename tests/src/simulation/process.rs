@@ -11,12 +11,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twinlog_consumer::hold::Holds;
 use twinlog_consumer::observe::Silent;
+use twinlog_consumer::storm::StormLimits;
 use twinlog_consumer::{Apply, ApplyConfig, Doubts, Link};
+use twinlog_control::Control;
 use twinlog_index::{Index, MemoryIndex};
-use twinlog_log::TopicName;
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::Ids;
 use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Source};
+use twinlog_log::{Heard, Tell, TopicName};
 use twinlog_producer::{BucketSettings, CaptureConfig, Freshness, Producer, Unobserved};
 use twinlog_schemas::Fact;
 use twinlog_site::fault::{Fault, FaultySite, SeededFaults};
@@ -79,6 +81,11 @@ impl Machine {
         let (tail, following) = Tail::start(self.tail(&doubts, &ids), stop_tail.clone());
         let capture = self.capture(place, &tail, &ids)?;
         let apply = Arc::new(Apply::new(self.apply(place, &tail, &doubts, &ids)));
+        let (keeper, until) = (Arc::clone(&apply), stop.clone());
+        let keeping = tokio::spawn(async move {
+            let lanes = watch::Sender::new([0].into());
+            until.run_until_cancelled(keeper.keep(lanes.subscribe())).await;
+        });
         let notices = world.topics.notices(&place.name);
         let captured = move |topic: &TopicName| *topic == notices;
         let mut wanted: BTreeSet<TopicName> = world.places.iter().map(|p| world.topics.facts(&p.name)).collect();
@@ -88,6 +95,7 @@ impl Machine {
         let work = vec![
             self.lanes("capture", capture, Arc::new(captured), &stop),
             self.lanes("apply", apply, Arc::new(applied), &stop),
+            keeping,
         ];
         self.running = Some(Running { stop, work, tail: following, stop_tail });
         Ok(())
@@ -167,8 +175,18 @@ impl Machine {
         let world = Arc::clone(&self.world);
         let mut links = Vec::new();
         for source in world.places.iter().filter(|source| source.name != place.name) {
-            links.push(Link { source: self.reached(source), log: world.home(), buckets: Arc::new(|_| true) });
+            links.push(Link {
+                source: self.reached(source),
+                log: world.home(),
+                buckets: Arc::new(|_| true),
+                storm: StormLimits::default(),
+            });
         }
+        let clock = &place.clock;
+        let control = Control::new(world.home(), &world.topics, &place.name, Arc::clone(clock), ids.clone());
+        let tell: Arc<dyn Tell> = Arc::new(Heard::default());
+        let (name, told) = (place.name.clone(), Arc::clone(&tell));
+        let holds = Holds::new(name, Arc::new(control), told, Arc::clone(clock), ids.clone());
         twinlog_consumer::Parts {
             here: self.reached(place),
             home: world.home(),
@@ -181,8 +199,9 @@ impl Machine {
             clock: Arc::clone(&place.clock),
             ids: ids.clone(),
             observer: Arc::new(Silent),
-            holds: Arc::new(Holds::default()),
-            config: ApplyConfig::default(),
+            holds: Arc::new(holds),
+            tell,
+            config: ApplyConfig { park_after: None, ..ApplyConfig::default() },
         }
     }
 

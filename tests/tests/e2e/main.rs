@@ -11,6 +11,7 @@ mod bad_records;
 mod bad_set_up;
 mod births;
 mod doors;
+mod holds;
 mod large;
 mod loops;
 mod main_job;

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use twinlog_control::Control;
 use twinlog_index::MemoryIndex;
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::{Clock, Ids};
-use twinlog_log::lane::{Handler, Slot};
+use twinlog_log::lane::{Handler, Repeat, Slot};
 use twinlog_log::memory::{MemoryLog, spec};
-use twinlog_log::{Fetched, Headers, Log, Position, Record, TopicName, TopicPartition, Topics};
+use twinlog_log::{Fetched, Headers, Heard, Log, Position, Record, TopicName, TopicPartition, Topics};
 use twinlog_schemas::codec::Codec;
 use twinlog_schemas::{
     Basis, BucketName, ChangeEvent, EventId, Fact, FactBody, ObjectKey, ObjectState, OwnNotice, Receipt, SiteName,
@@ -25,7 +27,8 @@ use twinlog_site::{BodyWish, ObjectReading, Reading, Site};
 use twinlog_tail::{Kind, Tail, Topic};
 
 use super::seen::Seen;
-use crate::hold::Holds;
+use crate::hold::{Direction, Holds, Reason};
+use crate::storm::StormLimits;
 use crate::{Apply, ApplyConfig, Doubts, Link, Parts};
 
 const EPOCH_NS: i64 = 1_795_393_500_000_000_000;
@@ -46,11 +49,16 @@ pub(super) struct Setup {
     pub inline: u64,
     /// The way of Apply's requests to the target.
     pub transit: Option<TransitPlan>,
+    /// As [`ApplyConfig::park_after`].
+    pub park_after: Option<Duration>,
 }
+
+/// When removals stop the bucket.
+pub(super) const STORM: StormLimits = StormLimits { window: Duration::from_secs(600), removals: 5, share: 0.9 };
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { quirks: Quirks::rustfs(), inline: 16 << 10, transit: None }
+        Self { quirks: Quirks::rustfs(), inline: 16 << 10, transit: None, park_after: None }
     }
 }
 
@@ -64,14 +72,15 @@ pub(super) struct Lab {
     /// Faults between Apply and the target.
     pub target: Arc<Script>,
     pub seen: Arc<Seen>,
+    pub heard: Arc<Heard>,
     pub holds: Arc<Holds>,
     pub topics: Topics,
     pub codec: Arc<Codec>,
     pub bucket: BucketName,
     pub key: ObjectKey,
     inline: u64,
-    apply: Apply,
-    log: MemoryLog,
+    pub apply: Arc<Apply>,
+    pub log: MemoryLog,
     clock: Arc<dyn Clock>,
     ids: Ids,
     offset: AtomicI64,
@@ -115,6 +124,7 @@ impl Lab {
             for name in [topics.notices(site), topics.facts(site), topics.receipts(site), topics.dead(site)] {
                 log.create_topic(&spec(name, 2)).await.unwrap();
             }
+            log.create_topic(&spec(topics.control(site), 1)).await.unwrap();
         }
         let codec = Arc::new(Codec::new().unwrap());
         let (index, doubts) = (Arc::new(MemoryIndex::new()), Arc::new(Doubts::default()));
@@ -137,8 +147,17 @@ impl Lab {
         let (tail, _) = Tail::start(tail, stop.clone());
         let (source, target) = (Script::new([]), Script::new([]));
         let way = setup.transit.map_or_else(|| west.clone(), |plan| west.with_transit(plan));
-        let (seen, holds) = (Arc::<Seen>::default(), Arc::<Holds>::default());
-        let apply = Apply::new(Parts {
+        let (seen, heard) = (Arc::<Seen>::default(), Arc::<Heard>::default());
+        let control =
+            Control::new(Arc::clone(&home), &topics, west.name(), Arc::clone(&clock), Ids::new(Arc::clone(&clock), 9));
+        let holds = Arc::new(Holds::new(
+            west.name().clone(),
+            Arc::new(control),
+            Arc::<Heard>::clone(&heard),
+            Arc::clone(&clock),
+            Ids::new(Arc::clone(&clock), 8),
+        ));
+        let apply = Arc::new(Apply::new(Parts {
             here: Arc::new(FaultySite::new(Arc::new(way), Arc::<Script>::clone(&target))),
             home: Arc::clone(&home),
             topics: topics.clone(),
@@ -146,6 +165,7 @@ impl Lab {
                 source: Arc::new(FaultySite::new(Arc::new(east.clone()), Arc::<Script>::clone(&source))),
                 log: home,
                 buckets: Arc::new(|_| true),
+                storm: STORM,
             }],
             index,
             tail,
@@ -155,8 +175,14 @@ impl Lab {
             ids: ids.clone(),
             observer: Arc::<Seen>::clone(&seen),
             holds: Arc::clone(&holds),
-            config: ApplyConfig::default(),
-        });
+            tell: Arc::<Heard>::clone(&heard),
+            config: ApplyConfig { park_after: setup.park_after, ..ApplyConfig::default() },
+        }));
+        let (keeping, stopped, owned) = (Arc::clone(&apply), stop.clone(), watch::Sender::new([0].into()));
+        tokio::spawn(async move { stopped.run_until_cancelled(keeping.keep(owned.subscribe())).await });
+        let (again, repeats) = mpsc::channel(8);
+        apply.may_repeat(again);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(repeat(Arc::clone(&apply), repeats)));
         Self {
             at_east: east.client("client"),
             at_west: west.client("client"),
@@ -165,6 +191,7 @@ impl Lab {
             source,
             target,
             seen,
+            heard,
             holds,
             topics,
             codec,
@@ -248,6 +275,22 @@ impl Lab {
         Stamp { value, changed_at_ns: self.clock.now_ns(), site: site.parse().unwrap(), basis }
     }
 
+    // --- holds -----------------------------------------------------------------------------------------------------
+
+    pub(super) fn direction(&self) -> Direction {
+        (self.east.name().clone(), self.bucket.clone())
+    }
+
+    /// Why the bucket from east is held.
+    pub(super) fn held(&self) -> Option<Reason> {
+        self.holds.reason(&self.direction())
+    }
+
+    /// As `twinlog bucket release`.
+    pub(super) async fn release(&self) {
+        self.holds.control().let_go(&self.direction(), "a person").await;
+    }
+
     // --- Apply -----------------------------------------------------------------------------------------------------
 
     /// Handles the version's birth at east.
@@ -267,13 +310,14 @@ impl Lab {
 
     /// Writes a fact to its topic, as its site's capture does, and handles it.
     pub(super) async fn apply_fact(&self, fact: &Fact) {
-        self.say(fact).await;
+        let position = self.say(fact).await;
         let value = self.codec.encode_fact(fact).unwrap();
-        self.handle(&self.record(self.topics.facts(&fact.site), value.into())).await;
+        let record = self.record(self.topics.facts(&fact.site), value.into());
+        self.handle(&Fetched { position, ..record }).await;
     }
 
     /// Only writes a fact to its topic: the tail reads it, the lane does not yet.
-    pub(super) async fn say(&self, fact: &Fact) {
+    pub(super) async fn say(&self, fact: &Fact) -> Position {
         let record = Record {
             topic: self.topics.facts(&fact.site),
             partition: 0,
@@ -282,9 +326,10 @@ impl Lab {
             headers: Headers::default(),
             timestamp_ms: 0,
         };
-        self.log.append(record).await.unwrap();
+        let position = self.log.append(record).await.unwrap();
         // The tail is a task of its own: let it read.
         tokio::time::sleep(Duration::from_millis(1)).await;
+        position
     }
 
     pub(super) async fn handle(&self, record: &Fetched) {
@@ -358,6 +403,14 @@ impl Lab {
     fn all(&self, topic: &TopicName) -> Vec<Fetched> {
         let at = |partition| TopicPartition { topic: topic.clone(), partition };
         (0..2).flat_map(|partition| self.log.records(&at(partition))).collect()
+    }
+}
+
+/// Does what lanes do with records that are to be handled once more.
+async fn repeat(apply: Arc<Apply>, mut repeats: mpsc::Receiver<Repeat>) {
+    while let Some(Repeat { record, done }) = repeats.recv().await {
+        apply.handle(&mut Slot::free(), std::slice::from_ref(&record)).await;
+        done.send(()).unwrap();
     }
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use twinlog_schemas::{Basis, Told, VersionRef};
+use twinlog_schemas::{Basis, EventType, Told, VersionRef};
 use twinlog_site::fault::Fault;
 use twinlog_site::memory::{Transit, TransitPlan};
 use twinlog_site::{Reading, SiteErrorKind};
 
 use super::lab::{Lab, Setup, both, tags};
+use crate::failure::End;
 use crate::observe::Outcome;
 
 fn faults() -> Vec<Fault> {
@@ -97,6 +98,54 @@ async fn requests_that_arrive_late_act_once() {
     arrives_late("PutObject", |lab| lab.put_body("hello")).await;
     let marker = |lab: &Lab| lab.version(&lab.at_east.delete(&lab.bucket, &lab.key).unwrap().version_id.unwrap());
     arrives_late("DeleteObject", marker).await;
+}
+
+/// Scenario: the target is away for a while.
+/// Guarantee: one looks, it is told once, and everything goes on as soon as the target answers.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_away_opens_the_breaker() {
+    let lab = Lab::new().await;
+    lab.born(&lab.put_body("before")).await;
+    let version = lab.put_body("hello");
+    for _ in 0..3 {
+        lab.target.push("put_object", Fault::Reject(SiteErrorKind::Unreachable));
+    }
+    for _ in 0..6 {
+        lab.target.push("bucket_state", Fault::Reject(SiteErrorKind::Unreachable));
+    }
+    lab.born(&version).await;
+    lab.assert_same(&version).await;
+    assert_eq!(lab.seen.told().breakers, [(End::Target, true), (End::Target, false)]);
+    let told: Vec<_> = lab.heard.events().into_iter().filter_map(|event| event.event_type()).collect();
+    assert_eq!(told, [EventType::BreakerOpened, EventType::BreakerClosed]);
+    assert!(lab.letters().is_empty());
+}
+
+/// Scenario: one key fails for ever, while another of its link succeeds now and then.
+/// Guarantee: after an hour it is a dead letter; while nothing else succeeds it is none.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_fails_alone_is_given_up() {
+    for others in [false, true] {
+        let lab = Lab::new().await;
+        let (first, version) = (lab.put_body("before"), lab.put_body("hello"));
+        lab.born(&first).await;
+        for _ in 0..2_000 {
+            lab.target.push("put_object", Fault::Reject(SiteErrorKind::Server));
+        }
+        let birth = lab.event(&version, Told::Born).await;
+        let record = lab.change_record(lab.codec.encode_change(&birth).unwrap().into());
+        let succeed = async {
+            for n in 0..12 {
+                tokio::time::sleep(Duration::from_secs(600)).await;
+                if others {
+                    lab.apply_fact(&lab.tags_fact("east", &first, &n.to_string(), Basis::Known)).await;
+                }
+            }
+        };
+        let (waits, ()) = tokio::join!(lab.waits(&record, Duration::from_secs(7_200)), succeed);
+        assert_eq!(waits, !others);
+        assert_eq!(lab.letters().len(), usize::from(others));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard};
 
+use twinlog_schemas::SiteName;
+
+use crate::failure::End;
 use crate::observe::{Observer, Outcome, Stream};
 
 /// Everything told, in order.
@@ -13,6 +16,7 @@ pub(super) struct Told {
     pub retries: Vec<String>,
     pub letters: Vec<String>,
     pub holds: Vec<Option<String>>,
+    pub breakers: Vec<(End, bool)>,
     pub doubts: usize,
     pub unproved: usize,
     /// Now, and at most.
@@ -74,6 +78,14 @@ impl Observer for Seen {
 
     fn held(&self, _: Stream<'_>, reason: Option<&str>) {
         self.told().holds.push(reason.map(str::to_owned));
+    }
+
+    fn link_held(&self, _: &SiteName, _: &SiteName, reason: Option<&str>) {
+        self.told().holds.push(reason.map(str::to_owned));
+    }
+
+    fn breaker(&self, _: &SiteName, _: &SiteName, end: End, open: bool) {
+        self.told().breakers.push((end, open));
     }
 
     fn doubted(&self, _: Stream<'_>) {

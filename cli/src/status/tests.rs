@@ -1,0 +1,34 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+#[test]
+fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
+    let hold = Held {
+        reason: "delete-storm".to_owned(),
+        message: "1200 of 1210 changes within 10 minutes were removals by clients".to_owned(),
+        held_seconds: 90,
+        remedy: Reason::DeleteStorm.remedy().to_owned(),
+    };
+    let bucket = |name: &str, hold| Bucket { bucket: name.to_owned(), waiting: 7, oldest_seconds: Some(95), hold };
+    let link = Link {
+        link: "east>west".to_owned(),
+        away: None,
+        hold: None,
+        buckets: vec![bucket("photos", Some(hold)), bucket("logs", None)],
+    };
+    let site = Site { site: "west".to_owned(), dead_letters: 2, dirty_buckets: vec!["old".to_owned()] };
+    let status = Status { links: vec![link], sites: vec![site] };
+    assert!(status.troubled());
+    let text = text(&status);
+    assert_eq!(
+        text,
+        "LINK       BUCKET  WAITING  OLDEST  STATE\n\
+         east>west  photos  7        95 s    held: delete-storm\n\
+         east>west  logs    7        95 s    runs\n\
+         east>west photos: delete-storm for 90 s: 1200 of 1210 changes within 10 minutes were removals by clients\n  \
+         to do: find out who removes; `twinlog bucket release` lets the removals through\n\
+         west: 2 dead letters are kept\n\
+         west: bucket old could not be captured for a while: it has to be swept\n"
+    );
+}

@@ -1,0 +1,168 @@
+//! Whether the two ends of each link answer: one breaker for each, driven by the calls that fail.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use twinlog_control::{Away, Entry, Key};
+use twinlog_log::lane::Slot;
+use twinlog_schemas::{BreakerTold, BucketName, CloudEvent, EventType, SiteName};
+use twinlog_site::SiteError;
+
+use super::Apply;
+use super::settle::Job;
+use crate::breaker::{After, Breaker, Change};
+use crate::failure::{End, Verdict, verdict};
+
+/// How long a look may take.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The breakers of the links into this site, by source and end.
+#[derive(Default)]
+pub(super) struct Reach {
+    ends: Mutex<BTreeMap<(SiteName, End), Arc<Reached>>>,
+}
+
+/// One end of a link.
+#[derive(Default)]
+pub(super) struct Reached {
+    breaker: Mutex<Breaker>,
+    /// Who has it looks; the others wait for it behind each other, and find the breaker closed.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Reached {
+    pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reach {
+    pub(super) fn of(&self, source: &SiteName, end: End) -> Arc<Reached> {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(ends.entry((source.clone(), end)).or_default())
+    }
+}
+
+impl Apply {
+    /// Waits while the target is away.
+    pub(super) async fn target_answers(&self, slot: &mut Slot, job: &Job<'_>) {
+        let reached = self.reach.of(job.source, End::Target);
+        if reached.breaker().is_open() {
+            slot.idle(self.back(job, End::Target, &reached)).await;
+        }
+    }
+
+    /// A call at this end has succeeded.
+    pub(super) fn answered(&self, source: &SiteName, end: End) {
+        self.reach.of(source, end).breaker().succeeded();
+    }
+
+    /// A call at this end has failed in a way that may pass. Where it turns out to be away, returns when it is back:
+    /// then it need not be waited for any longer.
+    pub(super) async fn unanswered(&self, slot: &mut Slot, job: &Job<'_>, end: End, error: &SiteError) -> bool {
+        let reached = self.reach.of(job.source, end);
+        let after = reached.breaker().failed();
+        match after {
+            After::TryAgain => return false,
+            After::Wait => {}
+            After::Look => {
+                if slot.idle(self.look_once(job, end, &reached, error)).await {
+                    return false;
+                }
+            }
+        }
+        slot.idle(self.back(job, end, &reached)).await;
+        true
+    }
+
+    /// One look; whether the end answers.
+    async fn look_once(&self, job: &Job<'_>, end: End, reached: &Reached, error: &SiteError) -> bool {
+        let turn = reached.turn.lock().await;
+        if reached.breaker().is_open() {
+            return false;
+        }
+        let answers = self.answers(job, end).await;
+        let change = reached.breaker().looked(answers, self.parts.clock.now_us());
+        drop(turn);
+        self.tell_breaker(job.source, end, change, &error.to_string()).await;
+        answers
+    }
+
+    /// Returns when the breaker is closed. One of those who wait looks, the others follow at once.
+    async fn back(&self, job: &Job<'_>, end: End, reached: &Reached) {
+        let turn = reached.turn.lock().await;
+        let mut delays = self.parts.config.probe.delays(self.parts.ids.seed());
+        while reached.breaker().is_open() {
+            delays.wait().await;
+            if !self.answers(job, end).await {
+                continue;
+            }
+            let change = reached.breaker().looked(true, self.parts.clock.now_us());
+            drop(turn);
+            self.tell_breaker(job.source, end, change, "it answers again").await;
+            return;
+        }
+    }
+
+    /// Takes back what a process that is gone said of an end which this one finds to answer.
+    pub(super) async fn tidy_away(&self) {
+        for (source, site) in self.parts.holds.control().away().into_keys() {
+            let end = if site == source { End::Source } else { End::Target };
+            if !self.reach.of(&source, end).breaker().is_open() {
+                self.parts.holds.control().remove(Key::Away(source, site)).await;
+            }
+        }
+    }
+
+    /// Whether an end answers at all: a refusal is an answer.
+    async fn answers(&self, job: &Job<'_>, end: End) -> bool {
+        let bucket: &BucketName = &job.version.bucket;
+        let site = match (end, job.link) {
+            (End::Source, Some(link)) => &link.source,
+            _ => &self.parts.here,
+        };
+        match timeout(LOOK, site.bucket_state(bucket)).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => verdict(end, &error) != Verdict::Retry,
+            Err(_) => false,
+        }
+    }
+
+    async fn tell_breaker(&self, source: &SiteName, end: End, change: Option<Change>, message: &str) {
+        let Some(change) = change else { return };
+        let here = self.parts.here.name();
+        let away = if end == End::Source { source } else { here };
+        let kind = match change {
+            Change::Opened => {
+                tracing::warn!(%source, site = %away, message, "site does not answer: everything for it waits");
+                EventType::BreakerOpened
+            }
+            Change::Closed => {
+                tracing::info!(%source, site = %away, "site answers again");
+                EventType::BreakerClosed
+            }
+        };
+        self.parts.observer.breaker(source, here, end, change == Change::Opened);
+        let (control, since_us) = (self.parts.holds.control(), self.parts.clock.now_us());
+        if change == Change::Opened {
+            let on_record = Away { message: message.to_owned(), since_us };
+            control.put(Entry::Away(source.clone(), away.clone(), on_record)).await;
+        } else {
+            control.remove(Key::Away(source.clone(), away.clone())).await;
+        }
+        let told = BreakerTold {
+            source_site: source.to_string(),
+            target_site: here.to_string(),
+            away: away.to_string(),
+            message: message.to_owned(),
+            since_us,
+        };
+        let (id, now_ns) = (self.parts.ids.event_id(), self.parts.clock.now_ns());
+        match CloudEvent::new(kind, id, here, format!("{source}>{here}"), now_ns, &told) {
+            Ok(event) => self.parts.tell.tell(event).await,
+            Err(error) => tracing::error!(%error, "a breaker's change could not be told"),
+        }
+    }
+}

@@ -13,7 +13,7 @@ use super::decide::Wish;
 use super::found::{Found, customer_encrypted};
 use super::stop::Stop;
 use super::time::{self, Modified};
-use super::waiting::{Job, Telling};
+use super::waiting::{Job, Telling, Waiting};
 use crate::buckets::BucketSettings;
 use crate::notice::Hint;
 
@@ -93,8 +93,8 @@ impl Source<'_> {
                 (Reading::Marker { .. }, Some(modified)) => return Ok(Found::Marker(modified)),
                 // MinIO leaves a key below another key out: the read's second is all that there is.
                 (Reading::Object(object), None) if unlisted >= UNLISTED => return Ok(of_second(object)),
-                (Reading::Marker { modified_s_ms: Some(second) }, None) if unlisted >= UNLISTED => {
-                    return Ok(Found::Marker(Modified::of_second(second)));
+                (Reading::Marker { modified_s_ms }, None) if unlisted >= UNLISTED => {
+                    return Ok(Found::Marker(self.time_of_unlisted(id, modified_s_ms, telling)));
                 }
                 // Gone between the two: the next read says so.
                 (_, None) | (Reading::Absent, _) => {
@@ -141,6 +141,16 @@ impl Source<'_> {
             }
         }
         Err(Stop(format!("{} is read as one thing and listed as another", self.version(&id))))
+    }
+
+    /// The time of a marker that no listing shows: by its notice's sequencer, else by the second that the read shows
+    /// (MinIO's shows none), else by the time of the notice.
+    fn time_of_unlisted(&self, id: &VersionId, second_ms: Option<i64>, telling: &Telling<'_>) -> Modified {
+        let told = || telling.marker.map_or_else(|| self.capture.parts.clock.now_ns(), Waiting::time_ns);
+        match self.sequencers.get(id) {
+            Some(ns) => Modified::exact(*ns),
+            None => Modified::of_second(second_ms.unwrap_or_else(|| told().div_euclid(1_000_000_000) * 1_000)),
+        }
     }
 
     /// A listed marker with its time, if that is what the listing shows.

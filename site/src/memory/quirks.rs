@@ -55,6 +55,8 @@ pub struct Quirks {
     pub answers_null_version: bool,
     /// A key below another key (`a/b/c` and `a/b`) is read, but not listed while the other has versions.
     pub hides_below_keys: bool,
+    /// A read of a delete marker does not tell when it was made.
+    pub markers_without_time: bool,
 }
 
 impl Quirks {
@@ -80,6 +82,7 @@ impl Quirks {
             drops_website_redirect: false,
             answers_null_version: true,
             hides_below_keys: false,
+            markers_without_time: false,
         }
     }
 
@@ -105,6 +108,7 @@ impl Quirks {
             drops_website_redirect: true,
             answers_null_version: false,
             hides_below_keys: true,
+            markers_without_time: true,
         }
     }
 }

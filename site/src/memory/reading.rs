@@ -63,7 +63,10 @@ impl Store {
         let Some(stored) = self.get(version)? else { return Ok(Reading::Absent) };
         Ok(match stored.object() {
             Some(object) => Reading::Object(Box::new(object_reading(object, stored.modified_ns, whole, body))),
-            None => Reading::Marker { modified_s_ms: Some(whole_seconds_ms(stored.modified_ns)) },
+            None => {
+                let told = !self.quirks.markers_without_time;
+                Reading::Marker { modified_s_ms: told.then(|| whole_seconds_ms(stored.modified_ns)) }
+            }
         })
     }
 

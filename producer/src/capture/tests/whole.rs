@@ -363,3 +363,20 @@ async fn a_version_that_no_listing_shows_is_told() {
         assert_eq!(world.control().iter().filter(|key| key.contains("dirty")).count(), 0);
     }
 }
+
+/// Scenario: likewise a marker, of which MinIO's read tells no time. Guarantees: it is told, to the nanosecond.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_marker_that_no_listing_shows_is_told() {
+    let mut world = World::new(Quirks::minio()).await;
+    let above = "above".parse().unwrap();
+    world.client.put(&world.bucket, &above, &ClientPut::default()).unwrap();
+    world.key = "above/below".parse().unwrap();
+    world.put(b"hidden");
+    world.client.delete(&world.bucket, &world.key).unwrap();
+    let times = world.true_times();
+    world.settle().await;
+    let events = world.events();
+    let marker = events.iter().find(|event| event.kind == VersionKind::DeleteMarker).unwrap();
+    assert_eq!((marker.told, marker.modified_at_ns), (Told::Born, times[&marker.version_id]));
+    assert_eq!(world.control().iter().filter(|key| key.contains("dirty")).count(), 0);
+}

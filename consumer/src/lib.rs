@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod breaker;
+pub mod conflict;
 pub mod dead;
 pub mod failure;
 pub mod guard;

@@ -15,6 +15,8 @@ pub struct Link {
     pub source: Arc<dyn Site>,
     /// The cluster of the source's topics.
     pub log: Arc<dyn Log>,
+    /// Whether what the source's lifecycle removes stays at the target until the target's own lifecycle removes it.
+    pub lifecycle_stays: bool,
     /// Which buckets the link is for.
     pub buckets: Arc<dyn Fn(&BucketName) -> bool + Send + Sync>,
     /// From when on removals by clients stop a bucket.

@@ -3,6 +3,7 @@
 
 use twinlog_schemas::{BucketName, SiteName};
 
+use crate::conflict::Conflict;
 use crate::failure::End;
 
 /// How a change event or fact ended.
@@ -78,6 +79,8 @@ pub trait Observer: Send + Sync + 'static {
     fn breaker(&self, source: &SiteName, target: &SiteName, end: End, open: bool);
     /// A doubt was raised.
     fn doubted(&self, stream: Stream<'_>);
+    /// The rules decided a conflict against a client of the target; the stream's source is the winner.
+    fn conflict_decided(&self, stream: Stream<'_>, conflict: &Conflict);
     /// Records of a partition were deleted unread.
     fn gap(&self, topic: &str, records: i64);
 }
@@ -99,6 +102,7 @@ impl Observer for Silent {
     fn link_held(&self, _: &SiteName, _: &SiteName, _: Option<&str>) {}
     fn breaker(&self, _: &SiteName, _: &SiteName, _: End, _: bool) {}
     fn doubted(&self, _: Stream<'_>) {}
+    fn conflict_decided(&self, _: Stream<'_>, _: &Conflict) {}
     fn gap(&self, _: &str, _: i64) {}
 }
 

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
-use twinlog_schemas::{Basis, NullRegister, Removal, Retention, RetentionMode, Stamp, Tags};
+use twinlog_schemas::{Basis, LocksSeen, NullRegister, Removal, Retention, RetentionMode, Stamp, StampRef, Tags};
 
 const NS_PER_MS: i128 = 1_000_000;
 
@@ -45,6 +45,7 @@ pub fn compare<T: Weight>(one: &Stamp<T>, other: &Stamp<T>) -> Ordering {
         .then_with(|| one.changed_at_ns.cmp(&other.changed_at_ns))
         .then_with(|| one.site.cmp(&other.site))
         .then_with(value)
+        .then_with(|| one.over.cmp(&other.over))
 }
 
 /// Which of two COMPLIANCE stamps is kept beside the latest (the greater): the one with the later date; then as
@@ -58,8 +59,8 @@ pub fn compare_compliance(one: &Stamp<Option<Retention>>, other: &Stamp<Option<R
 /// REMOVED, then ETag.
 #[must_use]
 pub fn compare_null(one: &NullRegister, other: &NullRegister) -> Ordering {
-    let rank = |register: &NullRegister| (register.at_ns, register.site.clone(), register.state, register.etag.clone());
-    one.at_ns.cmp(&other.at_ns).then_with(|| rank(one).cmp(&rank(other)))
+    let time = one.at_ns.cmp(&other.at_ns).then_with(|| one.site.cmp(&other.site));
+    time.then_with(|| (one.state, &one.etag, &one.over).cmp(&(other.state, &other.etag, &other.over)))
 }
 
 /// Which of two tellings of a removal is kept (the greater): any will do, since removed is terminal; so the earliest,
@@ -68,6 +69,28 @@ pub fn compare_null(one: &NullRegister, other: &NullRegister) -> Ordering {
 pub fn compare_removal(one: &Removal, other: &Removal) -> Ordering {
     let rank = |removal: &Removal| (removal.removed_at_ns, removal.lifecycle);
     rank(other).cmp(&rank(one)).then_with(|| other.cause.cmp(&one.cause))
+}
+
+/// Joins another telling of a site's removal: the greater of the two, with the greatest locks that either had seen;
+/// whether that changed anything.
+pub(crate) fn join_removal(slot: &mut Option<Removal>, told: &Removal) -> bool {
+    let Some(held) = slot else {
+        *slot = Some(told.clone());
+        return true;
+    };
+    let (one, other) = (held.locks_seen.clone(), told.locks_seen.clone());
+    let locks_seen = match (one, other) {
+        (Some(one), Some(other)) => Some(LocksSeen {
+            retention: StampRef::greater(one.retention, other.retention),
+            legal_hold: StampRef::greater(one.legal_hold, other.legal_hold),
+        }),
+        (one, other) => one.or(other),
+    };
+    let kept = if compare_removal(told, held).is_gt() { told.clone() } else { held.clone() };
+    let joined = Removal { locks_seen, ..kept };
+    let news = joined != *held;
+    *held = joined;
+    news
 }
 
 /// Keeps the greater of what is there and what is told; whether that changed anything.

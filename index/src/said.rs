@@ -3,13 +3,16 @@
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
-use twinlog_schemas::{Answer, Fact, FactBody, NullRegister, NullState, Removal, Stamp, Tags};
+use twinlog_schemas::{Answer, Category, Fact, FactBody, NullRegister, NullState, Removal, Stamp, StampRef, Tags};
 
 use crate::merge::{self, RetentionRegisters, keep};
 
 const NS_PER_MS: i64 = 1_000_000;
 
 /// The join of all facts of one site about one version, a field per kind and category.
+///
+/// Of a null version the stamps are those of the register that stands beside them: another register begins without
+/// stamps, whatever was said of the one before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// That it was removed there.
@@ -50,22 +53,42 @@ impl Said {
     pub fn merge(&mut self, fact: &Fact) -> bool {
         self.said_at_ns = self.said_at_ns.max(fact.said_at_ns);
         match &fact.body {
-            FactBody::Removed(removal) if fact.version_id.is_null() => {
-                keep(&mut self.null, &removed_null(fact, removal), merge::compare_null)
-            }
-            FactBody::Removed(removal) => keep(&mut self.removal, removal, merge::compare_removal),
+            FactBody::Removed(removal) if fact.version_id.is_null() => self.merge_null(&removed_null(fact, removal)),
+            FactBody::Removed(removal) => merge::join_removal(&mut self.removal, removal),
+            _ if fact.category().is_some() && !self.stands_for(fact) => false,
             FactBody::Tags(stamp) => keep(&mut self.tags, stamp, merge::compare),
             FactBody::Retention { latest, compliance } => {
                 self.merge_retention(RetentionRegisters::new(latest.clone(), compliance.clone()))
             }
             FactBody::LegalHold(stamp) => keep(&mut self.legal_hold, stamp, merge::compare),
-            FactBody::Null(register) => keep(&mut self.null, register, merge::compare_null),
+            // Only a null version has a register.
+            FactBody::Null(_) if !fact.version_id.is_null() => false,
+            FactBody::Null(register) => self.merge_null(register),
             FactBody::Look => false,
             FactBody::Answer(answer) => {
                 let answered = Answered { said_at_ns: fact.said_at_ns, answer: answer.clone() };
                 keep(&mut self.answer, &answered, compare_answers)
             }
         }
+    }
+
+    /// Takes a register of a null version; a greater one than before takes the stamps away.
+    fn merge_null(&mut self, register: &NullRegister) -> bool {
+        let news = keep(&mut self.null, register, merge::compare_null);
+        if news {
+            (self.tags, self.retention, self.legal_hold) = (None, None, None);
+        }
+        news
+    }
+
+    /// Whether a stamp is of the register that this site has said last, which it may have told of itself.
+    fn stands_for(&mut self, fact: &Fact) -> bool {
+        if fact.version_id.is_null()
+            && let Some(of) = &fact.of
+        {
+            self.merge_null(of);
+        }
+        self.null == fact.of || !fact.version_id.is_null()
     }
 
     fn merge_retention(&mut self, told: RetentionRegisters) -> bool {
@@ -75,6 +98,17 @@ impl Said {
                 self.retention = Some(told);
                 true
             }
+        }
+    }
+
+    /// The stamp that this site has said of a category, by name; of the retention the one that holds.
+    #[must_use]
+    pub fn stamp(&self, category: Category) -> Option<StampRef> {
+        match category {
+            Category::Tags => self.tags.as_ref().map(Stamp::named),
+            Category::Retention => self.retention.as_ref().map(|registers| registers.effective().named()),
+            Category::LegalHold => self.legal_hold.as_ref().map(Stamp::named),
+            Category::Unknown => None,
         }
     }
 
@@ -121,5 +155,5 @@ fn compare_answers(one: &Answered, other: &Answered) -> Ordering {
 fn removed_null(fact: &Fact, removal: &Removal) -> NullRegister {
     let millisecond = removal.removed_at_ns.div_euclid(NS_PER_MS);
     let at_ns = millisecond.saturating_mul(NS_PER_MS).saturating_add(NS_PER_MS - 1);
-    NullRegister { state: NullState::Removed, at_ns, site: fact.site.clone(), etag: None }
+    NullRegister { state: NullState::Removed, at_ns, site: fact.site.clone(), etag: None, over: None }
 }

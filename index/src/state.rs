@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use twinlog_schemas::{Fact, NullRegister, Receipt, Removal, Retention, SiteName, Stamp, Tags, UploadBegun, Wrote};
+use twinlog_schemas::{
+    Category, Fact, LocksSeen, NullRegister, Receipt, Removal, Retention, SiteName, Stamp, StampRef, Tags, UploadBegun,
+    Wrote,
+};
 
 use crate::merge::{self, RetentionRegisters};
 use crate::said::{Answered, Said};
@@ -74,6 +77,53 @@ impl VersionState {
         removals.max_by(|(_, one), (_, other)| merge::compare_removal(one, other)).map(|(site, _)| site)
     }
 
+    /// Whether a site that removed the version had this legal hold before: then its store let the version go because
+    /// the hold had been lifted there.
+    #[must_use]
+    pub fn removal_saw_legal_hold(&self, stamp: &StampRef) -> bool {
+        self.locks_seen().filter_map(|seen| seen.legal_hold.as_ref()).any(|seen| seen.covers(stamp))
+    }
+
+    /// Whether a site that removed the version had this retention before, likewise.
+    #[must_use]
+    pub fn removal_saw_retention(&self, stamp: &StampRef) -> bool {
+        self.locks_seen().filter_map(|seen| seen.retention.as_ref()).any(|seen| seen.covers(stamp))
+    }
+
+    fn locks_seen(&self) -> impl Iterator<Item = &LocksSeen> {
+        self.said.values().filter_map(|said| said.removal.as_ref()?.locks_seen.as_ref())
+    }
+
+    /// The greatest stamp of a category that has reached a site: said there, or held there after a write of ours.
+    #[must_use]
+    pub fn reached(&self, site: &SiteName, category: Category) -> Option<StampRef> {
+        let said = self.said_now(site).and_then(|said| said.stamp(category));
+        let written = self.written_now(site).and_then(|written| written.stamp(category));
+        StampRef::greater(said, written.cloned())
+    }
+
+    /// What a site has said of the null version that holds, or of a version with an id.
+    #[must_use]
+    pub fn said_now(&self, site: &SiteName) -> Option<&Said> {
+        let said = self.said.get(site)?;
+        self.is_now(said).then_some(said)
+    }
+
+    /// What was written into a site of the null version that holds, or of a version with an id.
+    fn written_now(&self, site: &SiteName) -> Option<&Written> {
+        let winner = self.null();
+        let of_this = |written: &&Written| written.null.as_ref().and_then(|put| put.value.as_ref()) == winner.as_ref();
+        self.written.get(site).filter(|written| winner.is_none() || of_this(written))
+    }
+
+    fn is_now(&self, said: &Said) -> bool {
+        // A version with an id has no registers, and all of its stamps count.
+        self.said
+            .values()
+            .filter_map(|said| said.null.as_ref())
+            .all(|register| said.null.as_ref().is_some_and(|own| merge::compare_null(own, register).is_ge()))
+    }
+
     /// The winning tags stamp of all sites.
     #[must_use]
     pub fn tags(&self) -> Option<Stamp<Tags>> {
@@ -90,7 +140,7 @@ impl VersionState {
     /// The retention's two registers, joined over all sites.
     #[must_use]
     pub fn retention_registers(&self) -> Option<RetentionRegisters> {
-        let mut all = self.said.values().filter_map(|said| said.retention.as_ref());
+        let mut all = self.now().filter_map(|said| said.retention.as_ref());
         let first = all.next()?.clone();
         Some(all.fold(first, |mut joined, registers| {
             joined.join(registers);
@@ -107,12 +157,13 @@ impl VersionState {
     /// The winning register of a null version.
     #[must_use]
     pub fn null(&self) -> Option<NullRegister> {
-        self.null_registers().max_by(merge::compare_null)
+        self.said.values().filter_map(|said| said.null.as_ref()).max_by(|a, b| merge::compare_null(a, b)).cloned()
     }
 
-    /// Every site's register of a null version, by site.
+    /// Every site's register of a null version, by site, and those that were last written into a site.
     pub fn null_registers(&self) -> impl Iterator<Item = NullRegister> {
-        self.said.values().filter_map(|said| said.null.clone())
+        let written = self.written.values().filter_map(|written| written.null.as_ref()?.value.clone());
+        self.said.values().filter_map(|said| said.null.clone()).chain(written)
     }
 
     /// The newest answer of a site to a doubt.
@@ -139,7 +190,7 @@ impl VersionState {
     pub fn explains_tags(&self, held: &Tags, site: &SiteName) -> bool {
         let untouched = self.untouched(site, |said| said.tags.is_none(), |written| written.tags.is_none());
         let as_born = held.is_empty() && (untouched || self.tags_stamps().next().is_none());
-        let written = self.written.get(site).and_then(|written| written.tags.as_ref()?.value.as_ref());
+        let written = self.written_now(site).and_then(|written| written.tags.as_ref()?.value.as_ref());
         as_born || written == Some(held) || self.tags_stamps().any(|stamp| stamp.value == *held)
     }
 
@@ -149,11 +200,11 @@ impl VersionState {
     pub fn explains_retention(&self, held: Option<Retention>, site: &SiteName, now_ms: i64) -> bool {
         let in_force = |retention: Option<Retention>| retention.filter(|retention| retention.in_force(now_ms));
         let held = in_force(held);
-        let registers = || self.said.values().filter_map(|said| said.retention.as_ref());
+        let registers = || self.now().filter_map(|said| said.retention.as_ref());
         let mut stamps = registers().flat_map(|registers| [Some(&registers.latest), registers.compliance.as_ref()]);
         let untouched = self.untouched(site, |said| said.retention.is_none(), |written| written.retention.is_none());
         let as_born = held.is_none() && (untouched || registers().next().is_none());
-        let written = self.written.get(site).and_then(|written| written.retention.as_ref()?.value);
+        let written = self.written_now(site).and_then(|written| written.retention.as_ref()?.value);
         as_born
             || written.is_some_and(|written| in_force(written) == held)
             || stamps.any(|stamp| stamp.is_some_and(|stamp| in_force(stamp.value) == held))
@@ -164,20 +215,25 @@ impl VersionState {
     pub fn explains_legal_hold(&self, held: bool, site: &SiteName) -> bool {
         let untouched = self.untouched(site, |said| said.legal_hold.is_none(), |written| written.legal_hold.is_none());
         let as_born = !held && (untouched || self.hold_stamps().next().is_none());
-        let written = self.written.get(site).and_then(|written| written.legal_hold.as_ref()?.value);
+        let written = self.written_now(site).and_then(|written| written.legal_hold.as_ref()?.value);
         as_born || written == Some(held) || self.hold_stamps().any(|stamp| stamp.value == held)
     }
 
     /// Whether nothing of a category was ever said at a site nor written into it.
     fn untouched(&self, site: &SiteName, unsaid: impl Fn(&Said) -> bool, unwritten: impl Fn(&Written) -> bool) -> bool {
-        self.said.get(site).is_none_or(unsaid) && self.written.get(site).is_none_or(unwritten)
+        self.said_now(site).is_none_or(unsaid) && self.written_now(site).is_none_or(unwritten)
+    }
+
+    /// What sites have said of the null version that holds, or of a version with an id.
+    fn now(&self) -> impl Iterator<Item = &Said> {
+        self.said.values().filter(|said| self.is_now(said))
     }
 
     fn tags_stamps(&self) -> impl Iterator<Item = &Stamp<Tags>> {
-        self.said.values().filter_map(|said| said.tags.as_ref())
+        self.now().filter_map(|said| said.tags.as_ref())
     }
 
     fn hold_stamps(&self) -> impl Iterator<Item = &Stamp<bool>> {
-        self.said.values().filter_map(|said| said.legal_hold.as_ref())
+        self.now().filter_map(|said| said.legal_hold.as_ref())
     }
 }

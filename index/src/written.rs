@@ -1,7 +1,7 @@
 //! What receipts say was last written into one site of one version.
 
 use serde::{Deserialize, Serialize};
-use twinlog_schemas::{Receipt, Retention, Tags, Wrote};
+use twinlog_schemas::{Category, NullRegister, Receipt, Retention, StampRef, Tags, Wrote};
 
 /// The newest write of one category. Later wins; at the same time the greater value, so that the order in which
 /// receipts are read does not matter.
@@ -25,6 +25,18 @@ pub struct Written {
     /// Of the legal hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_hold: Option<Put<bool>>,
+    /// The register that a null version was brought to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub null: Option<Put<NullRegister>>,
+    /// The greatest stamp of the tags that the site came to hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags_stamp: Option<StampRef>,
+    /// Of the retention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_stamp: Option<StampRef>,
+    /// Of the legal hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_hold_stamp: Option<StampRef>,
     /// When the newest of these writes was, nanoseconds since the Unix epoch.
     pub written_at_ns: i64,
 }
@@ -46,13 +58,41 @@ impl Written {
             Wrote::DeleteMarker | Wrote::Removal => (Some(None), Some(None), Some(None)),
             // Nothing of an upload is to be seen before it is complete.
             Wrote::Upload => (None, None, None),
-            Wrote::Attributes | Wrote::Unknown => (tags.map(Some), retention.map(Some), hold.map(Some)),
+            Wrote::Attributes | Wrote::Nothing | Wrote::Unknown => {
+                (tags.map(Some), retention.map(Some), hold.map(Some))
+            }
         };
         let tags = put(&mut self.tags, at_ns, tags);
         let retention = put(&mut self.retention, at_ns, retention);
         let hold = put(&mut self.legal_hold, at_ns, hold);
-        tags || retention || hold
+        let null = match receipt.wrote {
+            Wrote::Object | Wrote::DeleteMarker | Wrote::Removal => Some(receipt.null_register.clone()),
+            Wrote::Attributes | Wrote::Nothing | Wrote::Upload | Wrote::Unknown => None,
+        };
+        let null = put(&mut self.null, at_ns, null.filter(|_| receipt.version_id.is_null()));
+        let tags_stamp = raise(&mut self.tags_stamp, &receipt.tags_stamp);
+        let retention_stamp = raise(&mut self.retention_stamp, &receipt.retention_stamp);
+        let hold_stamp = raise(&mut self.legal_hold_stamp, &receipt.legal_hold_stamp);
+        tags || retention || hold || null || tags_stamp || retention_stamp || hold_stamp
     }
+
+    /// The greatest stamp of a category that the site came to hold by a write of ours, or was found to hold.
+    #[must_use]
+    pub fn stamp(&self, category: Category) -> Option<&StampRef> {
+        match category {
+            Category::Tags => self.tags_stamp.as_ref(),
+            Category::Retention => self.retention_stamp.as_ref(),
+            Category::LegalHold => self.legal_hold_stamp.as_ref(),
+            Category::Unknown => None,
+        }
+    }
+}
+
+fn raise(slot: &mut Option<StampRef>, told: &Option<StampRef>) -> bool {
+    let greater = StampRef::greater(slot.clone(), told.clone());
+    let news = greater != *slot;
+    *slot = greater;
+    news
 }
 
 /// Keeps the later of what is held and `value` at `at_ns`; whether that is `value`.

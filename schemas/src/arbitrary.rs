@@ -8,11 +8,11 @@ use proptest::prelude::*;
 
 use crate::change_event::{ChangeEvent, Told};
 use crate::event_id::EventId;
-use crate::fact::{Answer, Fact, FactBody, NullRegister, NullState, Removal, StoreReading};
+use crate::fact::{Answer, Fact, FactBody, NullRegister, NullState, RegisterRef, Removal, StoreReading};
 use crate::name::{BucketName, ObjectKey, SiteName};
 use crate::object::{Checksum, ChecksumType, ContentHeaders, Encryption, ObjectState, Part, TimePrecision};
 use crate::receipt::{Receipt, RetentionWritten, UploadBegun, Wrote};
-use crate::stamp::{Basis, Retention, RetentionMode, Stamp, Tags};
+use crate::stamp::{Basis, LocksSeen, Retention, RetentionMode, Stamp, StampRef, Tags};
 use crate::version::{VersionId, VersionKind};
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
@@ -65,33 +65,44 @@ pub fn retention() -> impl Strategy<Value = Retention> {
 }
 
 /// A stamp of any value.
-pub fn stamp<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Stamp<T>> {
+pub fn stamp<T: std::fmt::Debug + 'static>(
+    value: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Stamp<T>> {
+    let stamped =
+        |(value, StampRef { changed_at_ns, site, basis }, over)| Stamp { value, changed_at_ns, site, basis, over };
+    // Boxed, here and below: the trees of nested strategies would not fit a test thread's stack.
+    (value, stamp_ref(), option::of(stamp_ref())).prop_map(stamped).boxed()
+}
+
+/// A stamp by name.
+pub fn stamp_ref() -> impl Strategy<Value = StampRef> {
     let basis = prop_oneof![Just(Basis::Birth), Just(Basis::Unknown), Just(Basis::Known)];
-    (value, time_ns(), site(), basis).prop_map(|(value, changed_at_ns, site, basis)| Stamp {
-        value,
-        changed_at_ns,
-        site,
-        basis,
-    })
+    (time_ns(), site(), basis).prop_map(|(changed_at_ns, site, basis)| StampRef { changed_at_ns, site, basis })
+}
+
+fn locks_seen() -> impl Strategy<Value = Option<LocksSeen>> {
+    let seen = (option::of(stamp_ref()), option::of(stamp_ref()));
+    option::of(seen.prop_map(|(retention, legal_hold)| LocksSeen { retention, legal_hold }))
 }
 
 /// A null version's register.
 pub fn null_register() -> impl Strategy<Value = NullRegister> {
     let state = prop_oneof![Just(NullState::Removed), Just(NullState::Marker), Just(NullState::Object)];
-    (state, time_ns(), site(), option::of("[0-9a-f]{4}")).prop_map(|(state, at_ns, site, etag)| NullRegister {
-        state,
-        at_ns,
-        site,
-        etag,
-    })
+    let over = option::of((time_ns(), site()).prop_map(|(at_ns, site)| RegisterRef { at_ns, site }));
+    (state, time_ns(), site(), option::of("[0-9a-f]{4}"), over)
+        .prop_map(|(state, at_ns, site, etag, over)| NullRegister { state, at_ns, site, etag, over })
+        .boxed()
 }
 
 fn removal() -> impl Strategy<Value = Removal> {
-    (time_ns(), "[A-Za-z:]{0,12}", any::<bool>()).prop_map(|(removed_at_ns, cause, lifecycle)| Removal {
-        removed_at_ns,
-        cause,
-        lifecycle,
-    })
+    (time_ns(), "[A-Za-z:]{0,12}", any::<bool>(), locks_seen())
+        .prop_map(|(removed_at_ns, cause, lifecycle, locks_seen)| Removal {
+            removed_at_ns,
+            cause,
+            lifecycle,
+            locks_seen,
+        })
+        .boxed()
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -117,27 +128,24 @@ pub fn fact_body() -> impl Strategy<Value = FactBody> {
         Just(FactBody::Look),
         answer().prop_map(FactBody::Answer),
     ]
+    .boxed()
 }
 
 impl Stamp<()> {
     /// The same stamp with a COMPLIANCE retention as its value.
     fn compliance(self, until_ms: i64) -> Stamp<Option<Retention>> {
         let value = Some(Retention { mode: RetentionMode::Compliance, until_ms });
-        Stamp { value, changed_at_ns: self.changed_at_ns, site: self.site, basis: self.basis }
+        Stamp { value, changed_at_ns: self.changed_at_ns, site: self.site, basis: self.basis, over: self.over }
     }
 }
 
 /// A fact about any version.
 pub fn fact() -> impl Strategy<Value = Fact> {
-    (event_id(), site(), bucket(), key(), version_id(), time_ns(), fact_body()).prop_map(
-        |(event_id, site, bucket, key, version_id, said_at_ns, body)| Fact {
-            event_id,
-            site,
-            bucket,
-            key,
-            version_id,
-            said_at_ns,
-            body,
+    (event_id(), site(), bucket(), key(), version_id(), time_ns(), fact_body(), option::of(null_register())).prop_map(
+        |(event_id, site, bucket, key, version_id, said_at_ns, body, of)| {
+            let fact = Fact { event_id, site, bucket, key, version_id, said_at_ns, of: None, body };
+            let of = of.filter(|_| fact.version_id.is_null() && fact.category().is_some());
+            Fact { of, ..fact }
         },
     )
 }
@@ -150,15 +158,19 @@ pub fn receipt() -> impl Strategy<Value = Receipt> {
         Just(Wrote::Removal),
         Just(Wrote::Attributes),
         Just(Wrote::Upload),
+        Just(Wrote::Nothing),
         Just(Wrote::Unknown),
     ];
     let retention = option::of(option::of(retention()).prop_map(|value| RetentionWritten { value }));
     let address = (event_id(), site(), site(), bucket(), key(), version_id());
     let upload = ("[a-z0-9]{1,4}", "[ab]").prop_map(|(upload_id, begun_with)| UploadBegun { upload_id, begun_with });
     let values = (option::of(tags()), retention, option::of(any::<bool>()), option::of(upload));
-    (address, time_ns(), wrote, values).prop_map(|(address, written_at_ns, wrote, values)| {
+    let stamps =
+        (option::of(stamp_ref()), option::of(stamp_ref()), option::of(stamp_ref()), option::of(null_register()));
+    (address, time_ns(), wrote, values, stamps).prop_map(|(address, written_at_ns, wrote, values, stamps)| {
         let (event_id, site, source, bucket, key, version_id) = address;
         let (tags, retention, legal_hold, upload) = values;
+        let (tags_stamp, retention_stamp, legal_hold_stamp, null_register) = stamps;
         Receipt {
             event_id,
             site,
@@ -172,6 +184,10 @@ pub fn receipt() -> impl Strategy<Value = Receipt> {
             retention,
             legal_hold,
             upload,
+            tags_stamp,
+            retention_stamp,
+            legal_hold_stamp,
+            null_register,
         }
     })
 }
@@ -256,7 +272,9 @@ pub fn change_event() -> impl Strategy<Value = ChangeEvent> {
     let address = (event_id(), site(), bucket(), key(), version_id());
     let why = (told, "[a-zA-Z0-9:]{0,20}", any::<bool>(), any::<bool>(), option::of(".{0,10}"));
     let times = (time_ns(), precision, option::of(any::<i64>()), any::<i64>(), any::<i64>());
-    (address, kind, why, times).prop_map(|(address, (kind, object), why, times)| {
+    let extra = (locks_seen(), option::of(null_register()));
+    (address, kind, why, times, extra).prop_map(|(address, (kind, object), why, times, extra)| {
+        let (locks_seen, null_register) = extra;
         let (event_id, site, bucket, key, version_id) = address;
         let (told, cause, lifecycle, may_create, actor) = why;
         let (modified_at_ns, modified_precision, event_time_us, noticed_at_us, observed_at_us) = times;
@@ -278,6 +296,8 @@ pub fn change_event() -> impl Strategy<Value = ChangeEvent> {
             noticed_at_us,
             observed_at_us,
             object,
+            locks_seen,
+            null_register,
         }
     })
 }

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event_id::EventId;
+use crate::fact::NullRegister;
 use crate::name::{BucketName, ObjectKey, SiteName};
 use crate::object::{ObjectState, TimePrecision};
+use crate::stamp::LocksSeen;
 use crate::version::{VersionId, VersionKind, VersionRef};
 
 /// One record of a bucket's change topic. State, not a delta: applying it twice, late, or after a newer one does no harm.
@@ -46,6 +48,12 @@ pub struct ChangeEvent {
     pub observed_at_us: i64,
     /// Present exactly if `kind` is OBJECT.
     pub object: Option<ObjectState>,
+    /// The locks that the removal overcame, if `kind` is REMOVED; `None` if none had ever been there.
+    #[serde(default)]
+    pub locks_seen: Option<LocksSeen>,
+    /// Of a null version: the register that this event stands for.
+    #[serde(default)]
+    pub null_register: Option<NullRegister>,
 }
 
 impl ChangeEvent {

@@ -21,7 +21,7 @@ pub enum EventType {
     BreakerOpened,
     /// A link's breaker has closed; data: [`BreakerTold`].
     BreakerClosed,
-    /// Two sites changed the same thing and a rule decided.
+    /// Two sites changed the same thing and a rule decided; data: [`ConflictTold`].
     ConflictDecided,
 }
 
@@ -146,6 +146,34 @@ pub struct BreakerTold {
     pub message: String,
     /// Since when it is, or was, open: microseconds since the Unix epoch.
     pub since_us: i64,
+}
+
+/// The data of [`EventType::ConflictDecided`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictTold {
+    /// The bucket.
+    pub bucket: String,
+    /// The object key.
+    pub key: String,
+    /// The version id.
+    pub version_id: String,
+    /// What was changed: `tags`, `retention`, `legal-hold`, or `null-version`.
+    pub category: String,
+    /// Whose change holds, at all sites.
+    pub winner: ChangeTold,
+    /// Whose change is gone.
+    pub loser: ChangeTold,
+    /// Whether both bear the same time, so that the sites' names decided.
+    pub tied: bool,
+}
+
+/// One side of a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeTold {
+    /// The site where it was made.
+    pub site: String,
+    /// When, nanoseconds since the Unix epoch.
+    pub changed_at_ns: i64,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event_id::EventId;
 use crate::name::{BucketName, ObjectKey, SiteName};
-use crate::stamp::{Category, Retention, Stamp, Tags};
+use crate::stamp::{Category, LocksSeen, Retention, Stamp, Tags};
 use crate::version::{VersionId, VersionRef};
 
 /// One record of a site's facts topic. Compacted by [`Fact::compaction_key`], so each fact holds the join of all
@@ -23,6 +23,8 @@ pub struct Fact {
     pub version_id: VersionId,
     /// When it was said, nanoseconds since the Unix epoch.
     pub said_at_ns: i64,
+    /// With a stamp of a null version: the register that it is of, since another one begins without stamps.
+    pub of: Option<NullRegister>,
     /// What is said.
     pub body: FactBody,
 }
@@ -61,10 +63,13 @@ pub struct Removal {
     /// Whether the store's lifecycle did it.
     #[serde(default)]
     pub lifecycle: bool,
+    /// The locks that the removal overcame; `None` if none had ever been there.
+    #[serde(default)]
+    pub locks_seen: Option<LocksSeen>,
 }
 
 /// What the null version of a key is, as one register over all sites.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NullRegister {
     /// The state.
     pub state: NullState,
@@ -74,6 +79,26 @@ pub struct NullRegister {
     pub site: SiteName,
     /// The object's ETag, to tell which register a store's null version is.
     pub etag: Option<String>,
+    /// The register that this one took the place of at its site, as far as that site knew.
+    #[serde(default)]
+    pub over: Option<RegisterRef>,
+}
+
+/// A null version's register, named by what decides between two of them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RegisterRef {
+    /// Its time, nanoseconds since the Unix epoch.
+    pub at_ns: i64,
+    /// The site where it arose.
+    pub site: SiteName,
+}
+
+impl NullRegister {
+    /// The register by name.
+    #[must_use]
+    pub fn named(&self) -> RegisterRef {
+        RegisterRef { at_ns: self.at_ns, site: self.site.clone() }
+    }
 }
 
 /// What a null version can be.

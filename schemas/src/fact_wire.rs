@@ -58,7 +58,7 @@ impl From<&Fact> for FactWire {
             retention: None,
             compliance: None,
             legal_hold: None,
-            null_register: None,
+            null_register: fact.of.clone(),
             answer: None,
         };
         wire.put(&fact.body);
@@ -128,6 +128,7 @@ impl FactWire {
 impl TryFrom<FactWire> for Fact {
     type Error = DecodeError;
     fn try_from(mut wire: FactWire) -> Result<Self, DecodeError> {
+        let of = if wire.kind == FactKind::Stamp { wire.null_register.take() } else { None };
         let body = wire.take()?;
         Ok(Self {
             event_id: wire.event_id,
@@ -136,6 +137,7 @@ impl TryFrom<FactWire> for Fact {
             key: wire.key,
             version_id: wire.version_id,
             said_at_ns: wire.said_at_ns,
+            of,
             body,
         })
     }

@@ -20,13 +20,13 @@ pub mod stamp;
 pub mod version;
 
 pub use change_event::{ChangeEvent, Told};
-pub use cloud_event::{BreakerTold, CloudEvent, EventType, HoldTold};
+pub use cloud_event::{BreakerTold, ChangeTold, CloudEvent, ConflictTold, EventType, HoldTold};
 pub use codec::{Codec, DecodeError, EncodeError, Published, PublishedSchema, RecordKind, SchemaError};
 pub use event_id::EventId;
-pub use fact::{Answer, Fact, FactBody, NullRegister, NullState, Removal, StoreReading};
+pub use fact::{Answer, Fact, FactBody, NullRegister, NullState, RegisterRef, Removal, StoreReading};
 pub use name::{BucketName, NameError, ObjectKey, SiteName};
 pub use notice::{ExamineCause, OwnNotice};
 pub use object::{Checksum, ChecksumType, ContentHeaders, Encryption, ObjectState, Part, TimePrecision};
 pub use receipt::{Receipt, RetentionWritten, UploadBegun, Wrote};
-pub use stamp::{Basis, Category, Retention, RetentionMode, Stamp, Tags};
+pub use stamp::{Basis, Category, LocksSeen, Retention, RetentionMode, Stamp, StampRef, Tags};
 pub use version::{VersionId, VersionKind, VersionRef};

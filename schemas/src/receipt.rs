@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event_id::EventId;
+use crate::fact::NullRegister;
 use crate::name::{BucketName, ObjectKey, SiteName};
-use crate::stamp::{Retention, Tags};
+use crate::stamp::{Retention, StampRef, Tags};
 use crate::version::{VersionId, VersionRef};
 
 /// One record of a site's receipts topic: one write *into* that site. Written after the store answered.
@@ -35,6 +36,18 @@ pub struct Receipt {
     /// The multipart upload that was begun, with [`Wrote::Upload`] only.
     #[serde(default)]
     pub upload: Option<UploadBegun>,
+    /// The stamp that the site now holds of the tags, where there is one.
+    #[serde(default)]
+    pub tags_stamp: Option<StampRef>,
+    /// The stamp that the site now holds of the retention, where there is one.
+    #[serde(default)]
+    pub retention_stamp: Option<StampRef>,
+    /// The stamp that the site now holds of the legal hold, where there is one.
+    #[serde(default)]
+    pub legal_hold_stamp: Option<StampRef>,
+    /// The register that a null version was brought to.
+    #[serde(default)]
+    pub null_register: Option<NullRegister>,
 }
 
 /// A multipart upload under way, so that whoever does the version next goes on with it or aborts it.
@@ -69,12 +82,37 @@ pub enum Wrote {
     /// A multipart upload was begun; or, without [`Receipt::upload`], the one begun before has ended without becoming
     /// the version.
     Upload,
+    /// Nothing: the site had what it should have, and only the stamps that it came to hold are told.
+    Nothing,
     /// A symbol that a newer release wrote.
     #[serde(other)]
     Unknown,
 }
 
 impl Receipt {
+    /// A receipt that tells of no values yet.
+    #[must_use]
+    pub fn of(wrote: Wrote, version: VersionRef, event_id: EventId, [source, site]: [SiteName; 2], at_ns: i64) -> Self {
+        Self {
+            event_id,
+            site,
+            source,
+            bucket: version.bucket,
+            key: version.key,
+            version_id: version.version_id,
+            written_at_ns: at_ns,
+            wrote,
+            tags: None,
+            retention: None,
+            legal_hold: None,
+            upload: None,
+            tags_stamp: None,
+            retention_stamp: None,
+            legal_hold_stamp: None,
+            null_register: None,
+        }
+    }
+
     /// The version's full address.
     #[must_use]
     pub fn version(&self) -> VersionRef {

@@ -68,7 +68,7 @@ fn spec() -> TopicSpec {
 fn fact(key: &str) -> Fact {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let n = u8::try_from(COUNT.fetch_add(1, Ordering::Relaxed) % 256).unwrap();
-    let stamp = Stamp { value: true, changed_at_ns: 1, site: "east".parse().unwrap(), basis: Basis::Known };
+    let stamp = Stamp { value: true, changed_at_ns: 1, site: "east".parse().unwrap(), basis: Basis::Known, over: None };
     Fact {
         event_id: EventId::new(1, [n; 10]),
         site: "east".parse().unwrap(),
@@ -76,6 +76,7 @@ fn fact(key: &str) -> Fact {
         key: key.parse().unwrap(),
         version_id: "v1".parse().unwrap(),
         said_at_ns: 1,
+        of: None,
         body: FactBody::LegalHold(stamp),
     }
 }

@@ -25,7 +25,8 @@ pub struct LinkConfig {
     /// `inline_max_bytes`: bodies up to this size travel in the log, which spares the read at the source; it costs log
     /// volume, and copies of deleted data until the retention ends. 0 is never. Default 16,384.
     pub inline_max_bytes: u64,
-    /// `lifecycle`: whether the source's lifecycle expirations are replicated. Default `replicate`.
+    /// `lifecycle`: whether what the source's lifecycle removes is removed at the target too (`replicate`), or left to
+    /// the target's own lifecycle (`local`). Default `replicate`.
     pub lifecycle: Lifecycle,
     /// `lag_threshold`: from which age the oldest change not yet applied is worth an alarm. Default `15m`.
     pub lag_threshold: Duration,
@@ -71,12 +72,7 @@ impl LinkConfig {
         let buckets = read_buckets(&mut section);
         let concurrency = section.number_or("concurrency", 1, 4_096, 32);
         let inline_max_bytes = section.number_or("inline_max_bytes", 0, inline_limit, 16_384);
-        let lifecycle_origin = section.origin_of("lifecycle");
         let lifecycle = section.choice("lifecycle", &LIFECYCLES).unwrap_or(Lifecycle::Replicate);
-        if lifecycle == Lifecycle::Local {
-            // Accepted and not heeded, it would remove at the target what the operator wants kept there.
-            section.fault_at(lifecycle_origin, "lifecycle", "\"local\" is not supported by this release yet");
-        }
         let lag_threshold = section.duration_or("lag_threshold", Duration::from_secs(900));
         let give_up_after = section.duration_or("give_up_after", Duration::from_secs(3_600));
         let delete_storm = read_storm(section.section("delete_storm"));

@@ -30,7 +30,7 @@ pub use cluster::{ClusterConfig, Security};
 pub use duration::{parse_duration, show_duration};
 pub use example::EXAMPLE;
 pub use fault::Faults;
-pub use link::LinkConfig;
+pub use link::{Lifecycle, LinkConfig};
 pub use load::{LoadError, load};
 pub use site::SiteConfig;
 pub use source::Origin;

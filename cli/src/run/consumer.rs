@@ -15,7 +15,7 @@ use twinlog_schemas::{BucketName, SiteName};
 use super::beside::Shared;
 use super::lanes;
 use super::tasks::Tasks;
-use crate::config::{Config, LinkConfig};
+use crate::config::{Config, Lifecycle, LinkConfig};
 use crate::exit::Failure;
 use crate::telemetry::{ConsumerMetrics, Follows, names};
 
@@ -40,6 +40,11 @@ pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Fa
         Ok(())
     });
     holds(shared, &apply, owned.subscribe(), tasks);
+    let (due, stopped) = (Arc::clone(&apply), stop.clone());
+    tasks.add("removals due", async move {
+        due.removals_due(stopped).await;
+        Ok(())
+    });
     let follows = follows(shared)?;
     thresholds(shared, &config, &at);
     let sources = sources(shared)?;
@@ -86,6 +91,7 @@ fn parts(shared: &Shared) -> Result<Parts, Failure> {
         links.push(Link {
             source: Arc::clone(shared.deployment.site(&link.source)?),
             log: Arc::clone(shared.deployment.home(&link.source)?),
+            lifecycle_stays: link.lifecycle == Lifecycle::Local,
             buckets: Arc::new(move |bucket| carried.carries(bucket)),
             storm: link.delete_storm,
         });

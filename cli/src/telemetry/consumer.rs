@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, UpDownCounter};
+use twinlog_consumer::conflict::Conflict;
 use twinlog_consumer::failure::End;
 use twinlog_consumer::observe::{Observer, Outcome, Stream};
 use twinlog_schemas::SiteName;
@@ -29,6 +30,7 @@ pub struct ConsumerMetrics {
     link_hold: Gauge<f64>,
     breaker: Gauge<f64>,
     doubts: Counter<u64>,
+    conflicts: Counter<u64>,
     lost: Counter<u64>,
     /// The reason under which a link's bucket is shown as held, so that its release clears that series.
     held: Mutex<BTreeMap<(String, String), String>>,
@@ -53,6 +55,7 @@ impl ConsumerMetrics {
             link_hold: metrics.gauge(names::LINK_HOLD),
             breaker: metrics.gauge(names::BREAKER),
             doubts: metrics.counter(names::DOUBTS),
+            conflicts: metrics.counter(names::CONFLICTS),
             lost: metrics.counter(names::RECORDS_LOST),
             held: Mutex::default(),
         }
@@ -148,6 +151,12 @@ impl Observer for ConsumerMetrics {
 
     fn doubted(&self, stream: Stream<'_>) {
         self.doubts.add(1, &by_bucket(stream));
+    }
+
+    fn conflict_decided(&self, stream: Stream<'_>, conflict: &Conflict) {
+        let [link, bucket, category] = by_bucket_and(stream, names::CATEGORY, conflict.contested.name());
+        let tied = KeyValue::new(names::TIED, conflict.tied());
+        self.conflicts.add(1, &[link, bucket, category, tied]);
     }
 
     fn gap(&self, topic: &str, records: i64) {

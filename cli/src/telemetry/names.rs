@@ -124,6 +124,15 @@ pub const BREAKER: Name =
 /// Counter by link, bucket.
 pub const DOUBTS: Name =
     name("twinlog_doubts_total", "Values at the target that nothing explained and its site was asked about.");
+/// Counter by link (winner to loser), bucket, category, tied.
+pub const CONFLICTS: Name = name(
+    "twinlog_conflicts_decided_total",
+    "Changes of clients that lost against one made at another site without knowledge of it, by what was changed.",
+);
+/// Label: what was changed: `tags`, `retention`, `legal-hold`, `null-version`.
+pub const CATEGORY: &str = "category";
+/// Label: whether both changes bear the same time, so that the sites' names decided.
+pub const TIED: &str = "tied";
 /// Counter by site, topic.
 pub const RECORDS_LOST: Name =
     name("twinlog_records_lost_total", "Change events or facts deleted by retention before they were read.");

@@ -1,8 +1,9 @@
 //! Executing a plan's actions at the target, each with its receipt.
 
 use tokio::time::Instant;
+use twinlog_index::VersionState;
 use twinlog_log::lane::Slot;
-use twinlog_schemas::{Encryption, Receipt, RetentionWritten, Wrote};
+use twinlog_schemas::{Category, Encryption, Receipt, RetentionWritten, StampRef, Wrote};
 use twinlog_site::{Precondition, Reading, SiteError, SiteErrorKind, Written};
 
 use super::Apply;
@@ -32,6 +33,7 @@ impl Apply {
         slot: &mut Slot,
         job: &Job<'_>,
         actions: Vec<Action>,
+        index: &VersionState,
         target_encrypts: bool,
     ) -> Result<bool, Trouble> {
         let mut outlived = false;
@@ -41,9 +43,27 @@ impl Apply {
             let left = self.execute(slot, job, action, target_encrypts).await?;
             outlived |= began.elapsed() > self.parts.here.write_expiry();
             self.parts.observer.replica_write(self.stream(job), what);
-            self.receipt(slot, job, left).await;
+            self.receipt(slot, job, left, index).await;
         }
         Ok(outlived)
+    }
+
+    /// The target was found to be as the index says: where that is by a stamp of another site which no receipt tells of
+    /// yet, one does now. So it is known later that the value had reached this site.
+    pub(super) async fn found(&self, slot: &mut Slot, job: &Job<'_>, index: &VersionState) {
+        let here = self.parts.here.name();
+        let news = |category, stamp: Option<StampRef>| {
+            stamp.filter(|stamp| index.reached(here, category).is_none_or(|reached| !reached.covers(stamp)))
+        };
+        let receipt = Receipt {
+            tags_stamp: news(Category::Tags, index.tags().map(|stamp| stamp.named())),
+            retention_stamp: news(Category::Retention, index.retention().map(|stamp| stamp.named())),
+            legal_hold_stamp: news(Category::LegalHold, index.legal_hold().map(|stamp| stamp.named())),
+            ..self.blank(job, Wrote::Nothing)
+        };
+        if receipt.tags_stamp.is_some() || receipt.retention_stamp.is_some() || receipt.legal_hold_stamp.is_some() {
+            self.received(slot, receipt).await;
+        }
     }
 
     async fn execute(
@@ -183,23 +203,28 @@ impl Apply {
         })
     }
 
-    async fn receipt(&self, slot: &mut Slot, job: &Job<'_>, left: Left) {
+    /// What was written comes with the stamp that said so, where it is what the index says: a lock lifted for a removal
+    /// is not.
+    async fn receipt(&self, slot: &mut Slot, job: &Job<'_>, left: Left, index: &VersionState) {
         let Left { wrote, attributes: Receipted { tags, retention, legal_hold } } = left;
+        let held = index.legal_hold().filter(|stamp| Some(stamp.value) == legal_hold);
         let receipt = Receipt {
-            event_id: job.id,
-            site: self.parts.here.name().clone(),
-            source: job.source.clone(),
-            bucket: job.version.bucket.clone(),
-            key: job.version.key.clone(),
-            version_id: job.version.version_id.clone(),
-            written_at_ns: self.parts.clock.now_ns(),
-            wrote,
+            tags_stamp: tags.as_ref().and(index.tags()).map(|stamp| stamp.named()),
+            retention_stamp: retention.and(index.retention()).map(|stamp| stamp.named()),
+            legal_hold_stamp: held.map(|stamp| stamp.named()),
+            null_register: index.null().filter(|_| matches!(wrote, Wrote::Object | Wrote::DeleteMarker)),
             tags,
             retention,
             legal_hold,
-            upload: None,
+            ..self.blank(job, wrote)
         };
         self.received(slot, receipt).await;
+    }
+
+    /// A receipt of this job that tells of no values yet.
+    pub(super) fn blank(&self, job: &Job<'_>, wrote: Wrote) -> Receipt {
+        let ends = [job.source.clone(), self.parts.here.name().clone()];
+        Receipt::of(wrote, job.version.clone(), job.id, ends, self.parts.clock.now_ns())
     }
 }
 

@@ -9,11 +9,16 @@ use crate::plan::null_register;
 /// What an event says besides its object: the facts that were written with it, as far as it carries them.
 pub(crate) fn facts(event: &ChangeEvent) -> Vec<Fact> {
     let mut bodies = Vec::new();
+    let register = null_register(event).filter(|_| event.version_id.is_null());
     if event.version_id.is_null() {
-        bodies.extend(null_register(event).map(FactBody::Null));
+        bodies.extend(register.clone().map(FactBody::Null));
     } else if event.kind == VersionKind::Removed {
-        let removal =
-            Removal { removed_at_ns: event.modified_at_ns, cause: event.cause.clone(), lifecycle: event.lifecycle };
+        let removal = Removal {
+            removed_at_ns: event.modified_at_ns,
+            cause: event.cause.clone(),
+            lifecycle: event.lifecycle,
+            locks_seen: event.locks_seen.clone(),
+        };
         bodies.push(FactBody::Removed(removal));
     }
     if let Some(object) = &event.object {
@@ -31,6 +36,7 @@ pub(crate) fn facts(event: &ChangeEvent) -> Vec<Fact> {
         key: event.key.clone(),
         version_id: event.version_id.clone(),
         said_at_ns: event.observed_at_us.saturating_mul(1_000),
+        of: register.clone(),
         body,
     };
     bodies.into_iter().map(fact).collect()

@@ -4,8 +4,11 @@
 //! record is done when the target is as the index says, or when it is a dead letter; everything else keeps trying.
 
 mod act;
+mod asked;
 mod attributes;
+mod conflicts;
 mod doubt;
+mod due;
 mod guards;
 mod keep;
 mod outbox;
@@ -23,7 +26,7 @@ mod uploads;
 pub(crate) use attributes::join as join_for_tests;
 pub use doubt::Doubts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -115,7 +118,7 @@ pub struct Parts {
     pub observer: Arc<dyn Observer>,
     /// Holds, shared with whoever shows or releases them.
     pub holds: Arc<Holds>,
-    /// Who is told of breakers.
+    /// Who is told of breakers and of decided conflicts.
     pub tell: Arc<dyn Tell>,
     /// Settings.
     pub config: ApplyConfig,
@@ -135,6 +138,10 @@ pub struct Apply {
     unread: AtomicUsize,
     budget: Budget,
     outbox: outbox::Outbox,
+    asked: asked::Asked,
+    /// The sources whose lifecycle's removals stay theirs.
+    lifecycle_stays: BTreeSet<SiteName>,
+    conflicts: conflicts::Conflicts,
 }
 
 impl Apply {
@@ -144,7 +151,11 @@ impl Apply {
         let links: BTreeMap<_, _> = parts.links.iter().map(|link| (link.source_name().clone(), link.clone())).collect();
         let sites = links.keys().chain(std::iter::once(parts.here.name()));
         let facts_topics = sites.map(|site| (parts.topics.facts(site), site.clone())).collect();
+        let stays = links.values().filter(|link| link.lifecycle_stays).map(|link| link.source_name().clone());
         Self {
+            lifecycle_stays: stays.collect(),
+            asked: asked::Asked::new(4_096, parts.config.sure_door_delay),
+            conflicts: conflicts::Conflicts::new(4_096),
             planned: planned::Planned::new(65_536),
             guards: guards::Guards::new(parts.config.guard_every),
             reach: reach::Reach::default(),

@@ -33,7 +33,7 @@ impl Outbox {
     }
 
     /// Appends what `make` says for the topic's number of partitions, to the given cluster or the target's own.
-    async fn append(
+    pub(super) async fn append(
         &self,
         slot: &mut Slot,
         to: Option<&Arc<dyn Log>>,
@@ -144,7 +144,7 @@ impl Apply {
         loop {
             let id = self.parts.ids.event_id();
             let answered = self.parts.doubts.expect(id);
-            self.notice(slot, None, here, id, &job.version).await;
+            self.notice(slot, None, here, (id, ExamineCause::Doubt), &job.version).await;
             if slot.idle(tokio::time::timeout(self.parts.config.answer_within, answered)).await.is_ok() {
                 return;
             }
@@ -158,23 +158,24 @@ impl Apply {
         for link in self.links.values() {
             if register.site == *link.source_name() || register.site == *self.parts.here.name() {
                 let id = self.parts.ids.event_id();
-                self.notice(slot, Some(&link.log), link.source_name(), id, &job.version).await;
+                self.notice(slot, Some(&link.log), link.source_name(), (id, ExamineCause::Doubt), &job.version).await;
             }
         }
     }
 
-    async fn notice(
+    /// Asks a site to look at a version; it never gets leave to create by this.
+    pub(super) async fn notice(
         &self,
         slot: &mut Slot,
         to: Option<&Arc<dyn Log>>,
         site: &SiteName,
-        id: EventId,
+        (id, cause): (EventId, ExamineCause),
         version: &VersionRef,
     ) {
         let topic = self.parts.topics.notices(site);
         let notice = OwnNotice {
             id,
-            cause: ExamineCause::Doubt,
+            cause,
             bucket: version.bucket.clone(),
             key: version.key.clone(),
             version_id: Some(version.version_id.clone()),
@@ -189,7 +190,7 @@ impl Apply {
                 let make = |partitions| at.record(&topic, partitions, json.clone(), now_ms);
                 self.outbox.append(slot, to, make, &topic).await;
             }
-            Err(error) => tracing::error!(%error, "a doubt could not be encoded"),
+            Err(error) => tracing::error!(%error, "a notice of our own could not be encoded"),
         }
     }
 }

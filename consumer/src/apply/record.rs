@@ -106,6 +106,7 @@ impl Apply {
     /// Merges a fact and plans its version again, unless that has been done with the event it belongs to.
     async fn fact(&self, slot: &mut Slot, record: &Fetched, fact: &Fact) -> Outcome {
         self.merged(slot, fact).await;
+        self.conflict(slot, fact).await;
         self.guard_fact(record, fact).await;
         let elsewhere = matches!(fact.body, FactBody::Look) && fact.site != *self.parts.here.name();
         if elsewhere || matches!(fact.body, FactBody::Answer(_)) {

@@ -67,6 +67,8 @@ struct Progress {
     must_read: bool,
     /// A plan was executed, but so slowly that another owner may have acted meanwhile: the version is looked at again.
     applied: bool,
+    /// It has waited before asking other sites once more.
+    waited: bool,
     broken: u32,
     replans: u32,
     refusals: u32,
@@ -108,6 +110,7 @@ impl Apply {
             unsure: false,
             must_read: false,
             applied: false,
+            waited: false,
             broken: 0,
             replans: 0,
             refusals: 0,
@@ -160,18 +163,24 @@ impl Apply {
             index: &index,
             null: job.version.version_id.is_null(),
             here: self.parts.here.name(),
+            lifecycle_stays: &self.lifecycle_stays,
             answered: progress.answered.as_ref(),
             unsure: progress.unsure,
             now_ms: self.parts.clock.now_ms(),
         };
         match plan(question) {
-            Plan::Nothing(rule) => Ok(Step::Done(nothing(rule), rule)),
+            Plan::Nothing(rule) => {
+                if matches!(progress.held.as_ref().map(|held| &held.reading), Some(Reading::Object(_))) {
+                    self.found(slot, job, &index).await;
+                }
+                Ok(Step::Done(nothing(rule), rule))
+            }
             Plan::Read(_) => {
                 progress.must_read = true;
                 Ok(Step::Again)
             }
             Plan::Act(rule, actions) => {
-                let acted = self.act(slot, job, actions, target_encrypts).await;
+                let acted = self.act(slot, job, actions, &index, target_encrypts).await;
                 progress.unsure |= acted.as_ref().is_err_and(|trouble| trouble.error.outcome_unknown);
                 if !acted? {
                     return Ok(Step::Done(Outcome::Applied, rule));
@@ -192,8 +201,20 @@ impl Apply {
                 Ok(Step::Again)
             }
             Plan::Ask(rule) => {
+                let register = index.null().map(|register| register.named()).filter(|_| !progress.waited);
+                let wait = register.map(|register| self.asked.wait(&job.version, &register)).unwrap_or_default();
+                if !wait.is_zero() {
+                    // Asked in vain a moment ago: what is asked for may be gone, and the notice of it under way.
+                    slot.idle(tokio::time::sleep(wait)).await;
+                    (progress.waited, progress.must_read) = (true, true);
+                    return Ok(Step::Again);
+                }
                 self.ask_others(slot, job, &index).await;
                 Ok(Step::Done(Outcome::Superseded, rule))
+            }
+            Plan::RefuseUntil(rule, until_ms) => {
+                self.put_off(slot, job, &index, until_ms).await;
+                Ok(Step::Dead(rule, format!("{}: {}", rule.name(), job.version)))
             }
             Plan::Refuse(rule) => Ok(Step::Dead(rule, format!("{}: {}", rule.name(), job.version))),
             Plan::HoldLink(rule) => {
@@ -276,6 +297,8 @@ impl Apply {
             Verdict::DeadOnceRead(_) if progress.refusals < REFUSALS => {
                 progress.refusals += 1;
                 progress.must_read = true;
+                // What this site answered before may be about a lock that has been set again since.
+                progress.answered = None;
             }
             Verdict::Dead(reason) | Verdict::DeadOnceRead(reason) => return Ok(Some((reason, error.to_string()))),
         }

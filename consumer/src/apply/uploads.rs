@@ -71,20 +71,8 @@ impl Apply {
         // Later than what it takes the place of, even if that was written by a machine whose clock is ahead.
         let state = self.version(slot, &job.version).await;
         let after = state.uploads.get(here).map_or(i64::MIN, |before| before.at_ns.saturating_add(1));
-        let receipt = Receipt {
-            event_id: job.id,
-            site: here.clone(),
-            source: job.source.clone(),
-            bucket: job.version.bucket.clone(),
-            key: job.version.key.clone(),
-            version_id: job.version.version_id.clone(),
-            written_at_ns: self.parts.clock.now_ns().max(after),
-            wrote: Wrote::Upload,
-            tags: None,
-            retention: None,
-            legal_hold: None,
-            upload,
-        };
+        let blank = self.blank(job, Wrote::Upload);
+        let receipt = Receipt { written_at_ns: blank.written_at_ns.max(after), upload, ..blank };
         self.received(slot, receipt).await;
     }
 }

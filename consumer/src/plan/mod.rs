@@ -2,6 +2,8 @@
 //! convergence is here and has a name; whatever talks to a network only executes it.
 
 mod attributes;
+#[cfg(test)]
+mod interleavings;
 mod null;
 #[cfg(test)]
 mod properties;
@@ -9,6 +11,8 @@ mod removal;
 mod rule;
 
 pub use rule::Rule;
+
+use std::collections::BTreeSet;
 
 use twinlog_index::VersionState;
 use twinlog_schemas::{
@@ -29,6 +33,8 @@ pub struct Question<'a> {
     pub null: bool,
     /// The target's site.
     pub here: &'a SiteName,
+    /// The sources whose lifecycle's removals stay theirs.
+    pub lifecycle_stays: &'a BTreeSet<SiteName>,
     /// What the target's own site answered to a doubt of this record: a value that it names is in doubt no longer, even
     /// if it was not worth a stamp.
     pub answered: Option<&'a StoreReading>,
@@ -62,6 +68,8 @@ pub enum Plan {
     Ask(Rule),
     /// It cannot be applied: a dead letter.
     Refuse(Rule),
+    /// It cannot be applied before this time, milliseconds since the Unix epoch: a dead letter, and planned again then.
+    RefuseUntil(Rule, i64),
     /// A newer release wrote this: the link waits for an upgrade.
     HoldLink(Rule),
 }
@@ -108,7 +116,10 @@ pub fn plan(q: Question<'_>) -> Plan {
     if q.null {
         return null::plan(q);
     }
-    if q.index.removed().is_some() {
+    if stays(q) {
+        return Plan::Nothing(Rule::LifecycleStays);
+    }
+    if removed(q) {
         return removal::plan(q);
     }
     match q.target {
@@ -123,6 +134,18 @@ pub fn plan(q: Question<'_>) -> Plan {
             _ => attributes::plan(q, held),
         },
     }
+}
+
+/// Whether this is a removal, or a delete marker, by a lifecycle that does not reach here.
+fn stays(q: Question<'_>) -> bool {
+    let removes = |kind| matches!(kind, VersionKind::Removed | VersionKind::DeleteMarker);
+    q.event.is_some_and(|event| event.lifecycle && removes(event.kind) && q.lifecycle_stays.contains(&event.site))
+}
+
+/// Whether the version was removed, as far as this site goes by it.
+fn removed(q: Question<'_>) -> bool {
+    let mut removals = q.index.said.iter().filter_map(|(site, said)| Some((site, said.removal.as_ref()?)));
+    removals.any(|(site, removal)| !(removal.lifecycle && q.lifecycle_stays.contains(site)))
 }
 
 /// A birth of an object is put if absent, so that the common case costs one write; everything else reads first, also

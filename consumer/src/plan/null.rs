@@ -8,8 +8,12 @@ use super::{Action, Plan, Question, Rule, Target, attributes};
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// The register that an event stands for; `None` for kinds that are not known.
+/// The register that an event stands for, made up where it does not say (the first schema had no place for it); `None`
+/// for kinds that are not known.
 pub(super) fn register(event: &ChangeEvent) -> Option<NullRegister> {
+    if let Some(register) = &event.null_register {
+        return Some(register.clone());
+    }
     let state = match event.kind {
         VersionKind::Object => NullState::Object,
         VersionKind::DeleteMarker => NullState::Marker,
@@ -21,6 +25,7 @@ pub(super) fn register(event: &ChangeEvent) -> Option<NullRegister> {
         at_ns: event.modified_at_ns,
         site: event.site.clone(),
         etag: event.object.as_ref().map(|object| object.etag.clone()),
+        over: None,
     })
 }
 

@@ -3,8 +3,10 @@
 use proptest::option;
 use proptest::prelude::*;
 use twinlog_index::VersionState;
-use twinlog_schemas::arbitrary::{change_event, fact, fact_body, retention, tags};
-use twinlog_schemas::{ChangeEvent, Encryption, Fact, FactBody, RetentionMode, SiteName, VersionId, VersionKind};
+use twinlog_schemas::arbitrary::{change_event, fact, fact_body, retention, site, tags};
+use twinlog_schemas::{
+    ChangeEvent, Encryption, Fact, FactBody, RetentionMode, SiteName, StoreReading, VersionId, VersionKind,
+};
 use twinlog_site::{ObjectReading, Reading};
 
 use super::{Action, Attributes, Plan, Question, Rule, Target, plan};
@@ -13,10 +15,12 @@ const NOW_MS: i64 = 2_000;
 
 /// One version, what is known of it, and what the target holds.
 #[derive(Debug, Clone)]
-struct Case {
-    event: ChangeEvent,
-    index: VersionState,
-    held: Reading,
+pub(super) struct Case {
+    pub(super) event: ChangeEvent,
+    pub(super) index: VersionState,
+    pub(super) held: Reading,
+    /// A source whose lifecycle's removals stay there.
+    lifecycle_stays: Option<SiteName>,
 }
 
 fn here() -> SiteName {
@@ -24,16 +28,36 @@ fn here() -> SiteName {
 }
 
 impl Case {
+    /// A version of which nothing stays at a lifecycle's site.
+    pub(super) fn new(event: &ChangeEvent, index: VersionState, held: Reading) -> Self {
+        Self { event: event.clone(), index, held, lifecycle_stays: None }
+    }
+
     fn ask<'a>(&'a self, event: Option<&'a ChangeEvent>, held: Option<&'a Reading>) -> Plan {
-        let here = here();
+        self.question(event, held, None)
+    }
+
+    /// Asks with the answer to a doubt, without an event.
+    fn answered(&self, held: &Reading, answer: &StoreReading) -> Plan {
+        self.question(None, Some(held), Some(answer))
+    }
+
+    pub(super) fn question<'a>(
+        &'a self,
+        event: Option<&'a ChangeEvent>,
+        held: Option<&'a Reading>,
+        answered: Option<&'a StoreReading>,
+    ) -> Plan {
+        let (here, lifecycle_stays) = (here(), self.lifecycle_stays.iter().cloned().collect());
         plan(Question {
             event,
             target: held.map_or(Target::Unread, |held| Target::Read(held, None)),
             index: &self.index,
             null: false,
-            answered: None,
+            answered,
             unsure: false,
             here: &here,
+            lifecycle_stays: &lifecycle_stays,
             now_ms: NOW_MS,
         })
     }
@@ -60,7 +84,7 @@ fn object(event: &ChangeEvent, attributes: &Attributes) -> Reading {
 }
 
 /// What the target holds after the actions; a store's own locks are not modelled here.
-fn after(event: &ChangeEvent, held: &Reading, actions: &[Action]) -> Reading {
+pub(super) fn after(event: &ChangeEvent, held: &Reading, actions: &[Action]) -> Reading {
     actions.iter().fold(held.clone(), |held, action| match (action, held) {
         (Action::Put(_, attributes), _) => object(event, attributes),
         (Action::PutMarker, _) => Reading::Marker { modified_s_ms: None },
@@ -81,7 +105,7 @@ fn after(event: &ChangeEvent, held: &Reading, actions: &[Action]) -> Reading {
     })
 }
 
-fn event() -> impl Strategy<Value = ChangeEvent> {
+pub(super) fn event() -> impl Strategy<Value = ChangeEvent> {
     change_event().prop_map(|mut event| {
         event.version_id = VersionId::new("v1").expect("a version id");
         if let Some(object) = &mut event.object {
@@ -97,7 +121,9 @@ fn event() -> impl Strategy<Value = ChangeEvent> {
 fn case() -> impl Strategy<Value = Case> {
     let held = (tags(), option::of(retention()), any::<bool>());
     let facts = proptest::collection::vec((fact(), fact_body()), 0..4);
-    (event(), facts, 0..4_u8, held).prop_map(|(event, facts, what, (tags, retention, legal_hold))| {
+    let stays = option::of(site());
+    (event(), facts, 0..4_u8, held, stays).prop_map(|(event, facts, what, (tags, retention, legal_hold), stays)| {
+        let lifecycle_stays = stays.filter(|site| *site != here());
         let mut index = VersionState::default();
         for (fact, body) in facts {
             index.merge_fact(&Fact { body, ..fact });
@@ -109,7 +135,7 @@ fn case() -> impl Strategy<Value = Case> {
             _ if event.kind == VersionKind::Object => object(&event, &Attributes { tags, retention, legal_hold }),
             _ => Reading::Absent,
         };
-        Case { event, index, held }
+        Case { event, index, held, lifecycle_stays }
     })
 }
 
@@ -127,12 +153,25 @@ proptest! {
     /// Removed is terminal: nothing that any record says creates a version that any site has removed.
     #[test]
     fn removed_is_never_created(case in case()) {
-        prop_assume!(case.index.removed().is_some());
+        prop_assume!(case.lifecycle_stays.is_none() && case.index.removed().is_some());
         for held in [None, Some(&case.held), Some(&Reading::Absent)] {
             for event in [None, Some(&case.event)] {
                 if let Plan::Act(_, actions) = case.ask(event, held) {
                     prop_assert!(!actions.iter().any(|a| matches!(a, Action::Put(..) | Action::PutMarker)));
                 }
+            }
+        }
+    }
+
+    /// What a lifecycle removed whose removals stay at its site is removed nowhere else.
+    #[test]
+    fn what_stays_is_not_removed(case in case()) {
+        let stays = |site: &SiteName, lifecycle: bool| lifecycle && case.lifecycle_stays.as_ref() == Some(site);
+        let mut removals = case.index.said.iter().filter_map(|(site, said)| Some((site, said.removal.as_ref()?)));
+        prop_assume!(removals.all(|(site, removal)| stays(site, removal.lifecycle)));
+        for event in [None, Some(&case.event)] {
+            if let Plan::Act(_, actions) = case.ask(event, Some(&case.held)) {
+                prop_assert!(!actions.iter().any(|a| matches!(a, Action::Remove { .. })), "{actions:?}");
             }
         }
     }
@@ -202,6 +241,7 @@ fn a_removal_lifts_what_replication_placed_and_respects_what_a_client_set_here()
             changed_at_ns: 5,
             site: SiteName::new(by).expect("a site name"),
             basis,
+            over: None,
         };
         FactBody::LegalHold(stamp)
     };
@@ -213,7 +253,9 @@ fn a_removal_lifts_what_replication_placed_and_respects_what_a_client_set_here()
     ];
     for (body, lifted) in cases {
         let (case, held) = removed_under_hold(body.clone());
-        let plan = case.ask(None, Some(&held));
+        assert_eq!(case.ask(None, Some(&held)), Plan::Doubt(Rule::LockInTheWay), "{body:?}");
+        let answer = StoreReading { present: true, tags: Default::default(), retention: None, legal_hold: true };
+        let plan = case.answered(&held, &answer);
         match lifted {
             true => assert_eq!(
                 plan,
@@ -246,12 +288,14 @@ fn removed_under_hold(stamp: FactBody) -> (Case, Reading) {
         key: event.key.clone(),
         version_id: event.version_id.clone(),
         said_at_ns: 1,
+        of: None,
         body,
     };
     let mut index = VersionState::default();
     index.merge_fact(&fact(site, stamp));
-    let removal = twinlog_schemas::Removal { removed_at_ns: 9, cause: String::new(), lifecycle: false };
+    let removal =
+        twinlog_schemas::Removal { removed_at_ns: 9, cause: String::new(), lifecycle: false, locks_seen: None };
     index.merge_fact(&fact(SiteName::new("east").expect("a site name"), FactBody::Removed(removal)));
     let held = object(&event, &Attributes { legal_hold: true, ..Attributes::default() });
-    (Case { event: event.clone(), index, held: held.clone() }, held)
+    (Case::new(&event, index, held.clone()), held)
 }

@@ -21,12 +21,14 @@ pub enum Rule {
     CustomerKey,
     /// A removed version stays removed, whoever says otherwise.
     RemovedIsTerminal,
-    /// The removal is executed; locks that replication placed are lifted for it.
+    /// What the source's lifecycle removes stays here until this site's own lifecycle removes it.
+    LifecycleStays,
+    /// The removal is executed; locks that replication placed, or that the removing site had overcome, are lifted for it.
     RemovalActs,
-    /// Running COMPLIANCE, or a lock that a client set at the target, refuses the removal.
+    /// Running COMPLIANCE, or a lock that a client set at the target unknown to the removing site, refuses the removal.
     LockRefusesRemoval,
-    /// A lock that nothing explains stands in the way of a removal.
-    UnexplainedLock,
+    /// A lock stands in the way of a removal: its own site is asked whether a notice of it is under way.
+    LockInTheWay,
     /// A tag or lock value that nothing explains would be overwritten.
     UnexplainedValue,
     /// The target's attributes are brought to what the index decides.
@@ -45,7 +47,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, in the order of the table.
-    pub const ALL: [Rule; 19] = [
+    pub const ALL: [Rule; 20] = [
         Rule::UnknownSymbol,
         Rule::ReadFirst,
         Rule::BirthCreates,
@@ -55,9 +57,10 @@ impl Rule {
         Rule::NoState,
         Rule::CustomerKey,
         Rule::RemovedIsTerminal,
+        Rule::LifecycleStays,
         Rule::RemovalActs,
         Rule::LockRefusesRemoval,
-        Rule::UnexplainedLock,
+        Rule::LockInTheWay,
         Rule::UnexplainedValue,
         Rule::IndexDecides,
         Rule::NullRegisterWins,
@@ -80,9 +83,10 @@ impl Rule {
             Rule::NoState => "no-state",
             Rule::CustomerKey => "customer-key",
             Rule::RemovedIsTerminal => "removed-is-terminal",
+            Rule::LifecycleStays => "lifecycle-stays",
             Rule::RemovalActs => "removal-acts",
             Rule::LockRefusesRemoval => "lock-refuses-removal",
-            Rule::UnexplainedLock => "unexplained-lock",
+            Rule::LockInTheWay => "lock-in-the-way",
             Rule::UnexplainedValue => "unexplained-value",
             Rule::IndexDecides => "index-decides",
             Rule::NullRegisterWins => "null-register-wins",

@@ -27,10 +27,9 @@ pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state:
         let differs = held != indexed(*category, state, here.now_ns);
         let changed = held != last_had(*category, state, &here.site, here.now_ns);
         if changed && (differs || !is_empty(*category, object, here.now_ns)) {
-            let said = state.said.get(&here.site).cloned().unwrap_or_default();
             let grounds = Grounds { basis: Basis::Known, at_ns: cause.time_ns() };
             let mut stamps = Stamps::default();
-            outcome.facts.extend(stamp(*category, object, grounds, &said, &here.site, &mut stamps));
+            outcome.facts.extend(stamp(*category, object, grounds, state, &here.site, &mut stamps));
             outcome.events.push(here.event(cause, told_of(*category), found, only(*category, &stamps)));
         } else if differs {
             look = true;

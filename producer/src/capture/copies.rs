@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sha2::{Digest, Sha256};
-use twinlog_schemas::{BucketName, ObjectKey, VersionId};
+use twinlog_schemas::{BucketName, ObjectKey, TimePrecision, VersionId};
 
+use super::time::Modified;
 use crate::notice::{Hint, Notice};
 
 /// Exact copies remembered: about 60 bytes each.
@@ -48,7 +49,7 @@ impl CopyId {
 pub struct Lately {
     copies: BTreeSet<CopyId>,
     oldest_copies: VecDeque<CopyId>,
-    times: BTreeMap<(BucketName, ObjectKey), BTreeMap<VersionId, i64>>,
+    times: BTreeMap<(BucketName, ObjectKey), BTreeMap<VersionId, Modified>>,
     oldest_times: VecDeque<(BucketName, ObjectKey, VersionId)>,
 }
 
@@ -74,13 +75,23 @@ impl Lately {
     /// The modification times told of versions of this key, nanoseconds since the Unix epoch.
     #[must_use]
     pub fn times(&self, bucket: &BucketName, key: &ObjectKey) -> BTreeMap<VersionId, i64> {
-        self.times.get(&(bucket.clone(), key.clone())).cloned().unwrap_or_default()
+        let of_key = self.times.get(&(bucket.clone(), key.clone()));
+        of_key.into_iter().flatten().map(|(version, modified)| (version.clone(), modified.ns)).collect()
+    }
+
+    /// Whether a version of this key was told with a time that had to be assigned inside this millisecond.
+    #[must_use]
+    pub fn assigned_within(&self, bucket: &BucketName, key: &ObjectKey, ms: i64) -> bool {
+        let assigned = |modified: &Modified| {
+            modified.precision != TimePrecision::Nanoseconds && modified.ns.div_euclid(1_000_000) == ms
+        };
+        self.times.get(&(bucket.clone(), key.clone())).is_some_and(|of_key| of_key.values().any(assigned))
     }
 
     /// Remembers the time that was told of a version.
-    pub fn remember_time(&mut self, bucket: &BucketName, key: &ObjectKey, version: &VersionId, ns: i64) {
+    pub fn remember_time(&mut self, bucket: &BucketName, key: &ObjectKey, version: &VersionId, modified: Modified) {
         let of_key = self.times.entry((bucket.clone(), key.clone())).or_default();
-        if of_key.insert(version.clone(), ns).is_none() {
+        if of_key.insert(version.clone(), modified).is_none() {
             self.oldest_times.push_back((bucket.clone(), key.clone(), version.clone()));
         }
         while self.oldest_times.len() > TIMES {
@@ -132,7 +143,7 @@ mod tests {
                 &bucket,
                 &format!("k{}", n % 100).parse().unwrap(),
                 &n.to_string().parse().unwrap(),
-                7,
+                Modified::exact(7),
             );
         }
         assert_eq!(lately.times.values().map(BTreeMap::len).sum::<usize>(), TIMES);

@@ -7,7 +7,7 @@
 //! - A doubt is always answered, and by a fact alone: it never creates.
 
 use twinlog_index::{Said, VersionState};
-use twinlog_schemas::{Answer, Basis, Category, FactBody, Removal, Told};
+use twinlog_schemas::{Answer, Basis, Category, ChangeEvent, FactBody, LocksSeen, Removal, Told};
 
 use super::found::{Found, Stamps, removed_at};
 use super::outcome::{Circumstances, Outcome};
@@ -36,17 +36,36 @@ pub fn wish(telling: &Telling<'_>) -> Wish {
     if telling.creates() { Wish::Whole } else { Wish::Look }
 }
 
-/// Whether the decision depends on what other sites have said, so that the index should be up to date.
+/// How much of the index has to be up to date before [`decide`] can answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing: what was told and found decides.
+    Nothing,
+    /// What this site has said, and what was written into it.
+    Own,
+    /// What every site has said, as far as they can be reached.
+    All,
+}
+
+/// How much of the index these notices want up to date: an examination asks whether a value is explained; the removal of
+/// a version that had locks tells which of them had reached this site.
 #[must_use]
-pub fn needs_index(telling: &Telling<'_>) -> bool {
-    !telling.examined.is_empty()
+pub fn wanted(telling: &Telling<'_>, state: &VersionState) -> Wanted {
+    let locked = state.retention().is_some() || state.legal_hold().is_some();
+    if !telling.examined.is_empty() {
+        Wanted::All
+    } else if locked && (telling.removed.is_some() || telling.marker.is_some()) {
+        Wanted::Own
+    } else {
+        Wanted::Nothing
+    }
 }
 
 /// Decides about a version with an id.
 #[must_use]
 pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &VersionState) -> Outcome {
     let mut outcome = if let Some(removed) = telling.removed {
-        removal(here, removed, Told::Removed)
+        removal(here, removed, state)
     } else {
         match found {
             Found::Object(..) => object(here, telling, found, state),
@@ -63,14 +82,21 @@ pub(super) fn answers<'a>(telling: &'a Telling<'_>, found: &'a Found) -> impl It
     telling.doubts().map(|asked| FactBody::Answer(Answer { doubt_id: asked.id, reading: found.answer() }))
 }
 
-fn removal(here: &Circumstances, cause: &Waiting, told: Told) -> Outcome {
+/// The store let the version go: whatever locks had reached this site were overcome here, which nothing else can tell,
+/// since the notices of their lifting find the version gone.
+fn removal(here: &Circumstances, cause: &Waiting, state: &VersionState) -> Outcome {
+    let reached = |category| state.reached(&here.site, category);
+    let (retention, legal_hold) = (reached(Category::Retention), reached(Category::LegalHold));
+    let locked = retention.is_some() || legal_hold.is_some();
     let removal = Removal {
         removed_at_ns: cause.time_ns(),
         cause: cause.notice.cause.clone(),
         lifecycle: cause.notice.lifecycle,
+        locks_seen: locked.then_some(LocksSeen { retention, legal_hold }),
     };
+    let event = here.removal(cause, Told::Removed, removed_at(removal.removed_at_ns));
     Outcome {
-        events: vec![here.removal(cause, told, removed_at(removal.removed_at_ns))],
+        events: vec![ChangeEvent { locks_seen: removal.locks_seen.clone(), ..event }],
         facts: vec![FactBody::Removed(removal)],
         settled: None,
     }
@@ -95,7 +121,7 @@ fn object(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &Ve
                 None => continue,
             },
         };
-        outcome.facts.extend(stamp(category, object, grounds, said, &here.site, &mut told));
+        outcome.facts.extend(stamp(category, object, grounds, state, &here.site, &mut told));
         if let Some(cause) = changed {
             changes.push((category, *cause));
         }
@@ -161,7 +187,7 @@ fn marker(here: &Circumstances, telling: &Telling<'_>, found: &Found, restated: 
 /// The version is not there, and no notice says so by a name that is believed.
 fn absent(here: &Circumstances, telling: &Telling<'_>, state: &VersionState) -> Outcome {
     if let Some(marker) = telling.marker {
-        return removal(here, marker, Told::Removed);
+        return removal(here, marker, state);
     }
     if telling.born.is_some() || !telling.changed.is_empty() {
         return Outcome::settled(Settled::Superseded);
@@ -171,10 +197,11 @@ fn absent(here: &Circumstances, telling: &Telling<'_>, state: &VersionState) -> 
         return Outcome::settled(Settled::Untold);
     };
     // The removal is known: it is told once more, so that whoever missed it plans it again.
-    let own = state.said.get(&here.site).is_some_and(|said| said.removal.is_some());
+    let own = state.said.get(&here.site).and_then(|said| said.removal.clone());
+    let event = here.removal(cause, Told::Examined, removed_at(known.removed_at_ns));
     Outcome {
-        events: vec![here.removal(cause, Told::Examined, removed_at(known.removed_at_ns))],
-        facts: if own { vec![FactBody::Removed(known)] } else { Vec::new() },
+        events: vec![ChangeEvent { locks_seen: own.as_ref().and_then(|own| own.locks_seen.clone()), ..event }],
+        facts: own.map(FactBody::Removed).into_iter().collect(),
         settled: None,
     }
 }

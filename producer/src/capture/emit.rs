@@ -177,6 +177,11 @@ fn joined(here: &Circumstances, bodies: Vec<FactBody>, state: &VersionState) -> 
     let mut said =
         state.said.get(&here.site).cloned().unwrap_or_else(|| Said { said_at_ns: i64::MIN, ..Said::default() });
     let mut facts = Vec::with_capacity(bodies.len());
+    // A null version's register stands before the stamps that are of it.
+    let register = bodies.iter().find_map(|body| match body {
+        FactBody::Null(register) => Some(register.clone()),
+        _ => None,
+    });
     for body in bodies {
         let mut fact = Fact {
             event_id: here.event_id,
@@ -185,11 +190,14 @@ fn joined(here: &Circumstances, bodies: Vec<FactBody>, state: &VersionState) -> 
             key: here.key.clone(),
             version_id: here.version_id.clone(),
             said_at_ns: here.now_ns,
+            of: None,
             body,
         };
+        fact.of = register.clone().filter(|_| fact.category().is_some());
         let news = said.merge(&fact);
         if news || fact.category().is_none() {
             fact.body = said.joined(&fact.body);
+            fact.of = said.null.clone().filter(|_| fact.category().is_some());
             facts.push(fact);
         }
     }

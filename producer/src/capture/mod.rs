@@ -34,6 +34,7 @@ use crate::Parts;
 use copies::{CopyId, Lately};
 use dirty::Dirty;
 use emit::SchemaVersions;
+use time::Modified;
 use twinlog_log::outgoing::Partitions;
 
 pub use dirty::DirtyBucket;
@@ -86,8 +87,12 @@ impl Capture {
         self.lately.lock().unwrap_or_else(PoisonError::into_inner).times(bucket, key)
     }
 
-    fn remember_time(&self, bucket: &BucketName, key: &ObjectKey, version: &VersionId, ns: i64) {
-        self.lately.lock().unwrap_or_else(PoisonError::into_inner).remember_time(bucket, key, version, ns);
+    fn assigned_within(&self, bucket: &BucketName, key: &ObjectKey, ms: i64) -> bool {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner).assigned_within(bucket, key, ms)
+    }
+
+    fn remember_time(&self, bucket: &BucketName, key: &ObjectKey, version: &VersionId, modified: Modified) {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner).remember_time(bucket, key, version, modified);
     }
 
     fn is_copy(&self, id: CopyId) -> bool {

@@ -1,17 +1,17 @@
 //! Decisions about the null version of a key: one register over all sites, OBJECT, MARKER or REMOVED by time. Pure.
 //!
-//! The null version is the one that can be born again under its id. So nothing about it is terminal, its births say
-//! everything (also that a category is empty), and a state that a replica write put here keeps the time and site that
-//! the register has of it.
+//! The null version is the one that can be born again under its id. So nothing about it is terminal, stamps are told
+//! with the register that they are of, and a state that a replica write put here keeps the time and site that the
+//! register has of it.
 
+use twinlog_index::VersionState;
 use twinlog_index::merge::compare_null;
-use twinlog_index::{Said, VersionState};
-use twinlog_schemas::{Basis, ChangeEvent, FactBody, NullRegister, NullState, Told};
+use twinlog_schemas::{Basis, ChangeEvent, Fact, FactBody, NullRegister, NullState, RegisterRef, Told};
 
 use super::decide::{answers, only, told_of};
 use super::found::{Found, Stamps, removed_at};
 use super::outcome::{Circumstances, Outcome};
-use super::stamp::{CATEGORIES, Grounds, is_empty, is_explained, is_said, stamp};
+use super::stamp::{CATEGORIES, Grounds, is_empty, is_explained, stamp};
 use super::time::{Modified, end_of_millisecond};
 use super::waiting::{Telling, Waiting};
 use crate::observe::Settled;
@@ -29,10 +29,30 @@ pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state:
     let mut outcome = Outcome::default();
     outcome.facts.push(FactBody::Null(register.clone()));
     let found = &as_registered(found, &register);
+    let state = &with(here, &register, state);
     let stamps = stamps(here, telling, found, &register, state, &mut outcome.facts);
     outcome.events = events(here, telling, found, &register, &stamps);
+    for event in &mut outcome.events {
+        event.null_register = Some(register.clone());
+    }
     outcome.facts.extend(answers(telling, found));
     outcome
+}
+
+/// What the index will say once this register is told: stamps of the one before are void then.
+fn with(here: &Circumstances, register: &NullRegister, state: &VersionState) -> VersionState {
+    let mut state = state.clone();
+    state.merge_fact(&Fact {
+        event_id: here.event_id,
+        site: here.site.clone(),
+        bucket: here.bucket.clone(),
+        key: here.key.clone(),
+        version_id: here.version_id.clone(),
+        said_at_ns: here.now_ns,
+        of: None,
+        body: FactBody::Null(register.clone()),
+    });
+    state
 }
 
 fn nothing_there(telling: &Telling<'_>) -> Settled {
@@ -52,6 +72,7 @@ fn register(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &
         at_ns: end_of_millisecond(cause.time_ns()),
         site: here.site.clone(),
         etag: None,
+        over: reached(here, state),
     });
     match (held, gone) {
         // What was put here after the removal by a replica write of an older state does not undo the removal.
@@ -86,7 +107,15 @@ fn kept(
         at_ns: modified.ns,
         site: here.site.clone(),
         etag: etag.cloned(),
+        over: reached(here, state),
     })
+}
+
+/// The register that had reached this site before: the one it said itself, or that was written into it.
+fn reached(here: &Circumstances, state: &VersionState) -> Option<RegisterRef> {
+    let said = state.said.get(&here.site).and_then(|said| said.null.as_ref());
+    let written = state.written.get(&here.site).and_then(|written| written.null.as_ref()?.value.as_ref());
+    said.into_iter().chain(written).max_by(|one, other| compare_null(one, other)).map(NullRegister::named)
 }
 
 /// What was found, with the register's time; nothing, if the register says that it is gone.
@@ -109,21 +138,18 @@ fn stamps(
 ) -> Stamps {
     let mut stamps = Stamps::default();
     let Some((object, _)) = found.object() else { return stamps };
-    let nothing = Said::default();
-    let said = state.said.get(&here.site).unwrap_or(&nothing);
     let born_here = telling.born.is_some() && register.site == here.site;
     for category in CATEGORIES {
         let grounds = if let Some(cause) = telling.changed.get(&category) {
             Grounds { basis: Basis::Known, at_ns: cause.time_ns() }
-        } else if born_here && (!is_empty(category, object, here.now_ns) || is_said(category, state)) {
-            // KNOWN, not BIRTH: it has to win over what was said of the null version that this one replaced.
-            Grounds { basis: Basis::Known, at_ns: register.at_ns }
+        } else if born_here && !is_empty(category, object, here.now_ns) {
+            Grounds { basis: Basis::Birth, at_ns: register.at_ns }
         } else if !telling.examined.is_empty() && !is_explained(category, object, state, &here.site, here.now_ns) {
             Grounds { basis: Basis::Unknown, at_ns: here.now_ns }
         } else {
             continue;
         };
-        facts.extend(stamp(category, object, grounds, said, &here.site, &mut stamps));
+        facts.extend(stamp(category, object, grounds, state, &here.site, &mut stamps));
     }
     stamps
 }

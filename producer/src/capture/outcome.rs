@@ -80,6 +80,8 @@ impl Circumstances {
             noticed_at_us: cause.noticed_at_us,
             observed_at_us: self.now_ns / 1_000,
             object,
+            locks_seen: None,
+            null_register: None,
         }
     }
 }

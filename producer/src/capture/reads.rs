@@ -81,6 +81,7 @@ impl Source<'_> {
             if let Reading::Object(object) = &reading
                 && telling.born.is_some()
                 && let Some(modified) = time::of_birth(self.sequencers.get(id).copied(), object.modified_s_ms)
+                && !self.capture.assigned_within(self.bucket, self.key, modified.ms())
             {
                 return Ok(Found::Object(object.clone(), modified));
             }

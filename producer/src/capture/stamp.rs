@@ -1,7 +1,7 @@
 //! The stamps that capture gives. Pure.
 
 use twinlog_index::{Said, VersionState};
-use twinlog_schemas::{Basis, Category, FactBody, Retention, SiteName, Stamp, Tags};
+use twinlog_schemas::{Basis, Category, FactBody, Retention, SiteName, Stamp, StampRef, Tags};
 use twinlog_site::ObjectReading;
 
 use super::found::Stamps;
@@ -16,12 +16,24 @@ pub struct Grounds {
 }
 
 /// One site's next stamp after what it has said: strictly later wherever the value is another, since of two stamps of
-/// one site at one time only one can be kept.
+/// one site at one time only one can be kept; the same as before where nothing new is told. `over` is the stamp that
+/// had reached the site.
 #[must_use]
-pub fn next<T: PartialEq>(before: Option<&Stamp<T>>, value: T, grounds: Grounds, site: &SiteName) -> Stamp<T> {
-    let same_basis = before.filter(|before| before.basis == grounds.basis && before.value != value);
-    let after = same_basis.map_or(i64::MIN, |before| before.changed_at_ns.saturating_add(1));
-    Stamp { value, changed_at_ns: grounds.at_ns.max(after), site: site.clone(), basis: grounds.basis }
+pub fn next<T: PartialEq + Clone>(
+    before: Option<&Stamp<T>>,
+    value: T,
+    grounds: Grounds,
+    over: Option<StampRef>,
+    site: &SiteName,
+) -> Stamp<T> {
+    let same_basis = before.filter(|before| before.basis == grounds.basis);
+    if let Some(told) = same_basis.filter(|before| before.value == value && before.changed_at_ns >= grounds.at_ns) {
+        return told.clone();
+    }
+    let after = same_basis.filter(|before| before.value != value).map(|before| before.changed_at_ns.saturating_add(1));
+    let changed_at_ns = grounds.at_ns.max(after.unwrap_or(i64::MIN));
+    let over = over.filter(|_| grounds.basis != Basis::Birth);
+    Stamp { value, changed_at_ns, site: site.clone(), basis: grounds.basis, over }
 }
 
 /// Stamps what was read in one category, as a fact and in the event's stamps.
@@ -29,24 +41,27 @@ pub fn stamp(
     category: Category,
     object: &ObjectReading,
     grounds: Grounds,
-    said: &Said,
+    state: &VersionState,
     site: &SiteName,
     stamps: &mut Stamps,
 ) -> Option<FactBody> {
+    let nothing = Said::default();
+    let said = state.said_now(site).unwrap_or(&nothing);
+    let over = state.reached(site, category);
     match category {
         Category::Tags => {
-            let stamp: Stamp<Tags> = next(said.tags.as_ref(), object.tags.clone(), grounds, site);
+            let stamp: Stamp<Tags> = next(said.tags.as_ref(), object.tags.clone(), grounds, over, site);
             stamps.tags = Some(stamp.clone());
             Some(FactBody::Tags(stamp))
         }
         Category::Retention => {
             let before = said.retention.as_ref().map(|registers| &registers.latest);
-            let stamp: Stamp<Option<Retention>> = next(before, object.retention, grounds, site);
+            let stamp: Stamp<Option<Retention>> = next(before, object.retention, grounds, over, site);
             stamps.retention = Some(stamp.clone());
             Some(FactBody::Retention { latest: stamp, compliance: None })
         }
         Category::LegalHold => {
-            let stamp = next(said.legal_hold.as_ref(), object.legal_hold, grounds, site);
+            let stamp = next(said.legal_hold.as_ref(), object.legal_hold, grounds, over, site);
             stamps.legal_hold = Some(stamp.clone());
             Some(FactBody::LegalHold(stamp))
         }
@@ -85,17 +100,6 @@ pub fn is_explained(
     }
 }
 
-/// Whether any site has said anything of a category.
-#[must_use]
-pub fn is_said(category: Category, state: &VersionState) -> bool {
-    match category {
-        Category::Tags => state.tags().is_some(),
-        Category::Retention => state.retention().is_some(),
-        Category::LegalHold => state.legal_hold().is_some(),
-        Category::Unknown => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -111,7 +115,7 @@ mod tests {
             let site: SiteName = "east".parse().unwrap();
             let mut held: Option<Stamp<bool>> = None;
             for (value, at_ns) in readings {
-                let stamp = next(held.as_ref(), value, Grounds { basis: Basis::Known, at_ns }, &site);
+                let stamp = next(held.as_ref(), value, Grounds { basis: Basis::Known, at_ns }, None, &site);
                 if held.as_ref().is_none_or(|held| twinlog_index::merge::compare(&stamp, held).is_gt()) {
                     held = Some(stamp);
                 }

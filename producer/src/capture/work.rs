@@ -5,12 +5,12 @@ use twinlog_schemas::{BucketName, ObjectKey, VersionId, VersionKind};
 
 use super::Capture;
 use super::copies::CopyId;
-use super::decide::{decide, needs_index, wish};
+use super::decide::{Wanted, decide, wanted, wish};
 use super::found::Found;
 use super::outcome::{Circumstances, Outcome};
 use super::reads::{Source, sequencers};
 use super::stop::Stop;
-use super::time::markers_within;
+use super::time::{Modified, markers_within};
 use super::waiting::{Job, Subject, Telling, Waiting, merge};
 use super::{audit, null};
 use crate::notice::{Examination, Hint, Notice};
@@ -68,8 +68,11 @@ impl Source<'_> {
         } else {
             self.find(slot, id, &telling, wish(&telling)).await?
         };
-        if needs_index(&telling) || id.is_null() {
-            slot.idle(self.capture.parts.freshness.all()).await;
+        let known = self.capture.state(slot, &self.version(id)).await;
+        match wanted(&telling, &known) {
+            Wanted::Nothing if !id.is_null() => {}
+            Wanted::Own if !id.is_null() => slot.idle(self.capture.parts.freshness.own()).await,
+            _ => slot.idle(self.capture.parts.freshness.all()).await,
         }
         let here = self.here(id);
         let state = self.capture.state(slot, &here.version()).await;
@@ -81,8 +84,12 @@ impl Source<'_> {
         self.write(slot, &here, outcome, &state).await
     }
 
-    /// Markers made by a multi-delete whose notice names none: those that the listing shows in its time.
+    /// Markers made by a multi-delete whose notice names none: those that the listing shows in its time, but not those
+    /// that were put here by replication or told before. Told as born once more, a marker might come back to a site that
+    /// has removed it.
     async fn markers(&self, slot: &mut Slot, waiting: &[Waiting]) -> Result<(), Stop> {
+        slot.idle(self.capture.parts.freshness.own()).await;
+        let known = self.capture.times(self.bucket, self.key);
         let listing = self.list(slot).await?;
         let longest = self.capture.config.longest_request_ms;
         let mut told: Vec<(&VersionId, &Waiting)> = Vec::new();
@@ -105,6 +112,9 @@ impl Source<'_> {
             let Some(found) = self.listed_marker(&listing, id) else { continue };
             let here = self.here(id);
             let state = self.capture.state(slot, &here.version()).await;
+            if known.contains_key(id) || state.written.contains_key(&here.site) {
+                continue;
+            }
             let notice = named(cause, id);
             let outcome = decide(&here, &Telling::of(std::slice::from_ref(&notice)), &found, &state);
             self.remember(id, &found);
@@ -161,7 +171,8 @@ impl Source<'_> {
         for event in &outcome.events {
             let times = event.kind != VersionKind::Removed && event.creates();
             if times {
-                self.capture.remember_time(self.bucket, self.key, &here.version_id, event.modified_at_ns);
+                let told = Modified { ns: event.modified_at_ns, precision: event.modified_precision };
+                self.capture.remember_time(self.bucket, self.key, &here.version_id, told);
             }
         }
         self.capture.emit(slot, here, outcome, state).await
@@ -169,7 +180,7 @@ impl Source<'_> {
 
     fn remember(&self, id: &VersionId, found: &Found) {
         if let Found::Object(_, modified) | Found::Marker(modified) = found {
-            self.capture.remember_time(self.bucket, self.key, id, modified.ns);
+            self.capture.remember_time(self.bucket, self.key, id, *modified);
         }
     }
 

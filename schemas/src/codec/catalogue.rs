@@ -12,11 +12,14 @@ use super::known::Known;
 use super::published::{Published, RecordKind};
 
 /// Kind, version and text of each released schema, versions ascending.
-pub(super) const RELEASED: [(RecordKind, u32, &str); 4] = [
+pub(super) const RELEASED: [(RecordKind, u32, &str); 7] = [
     (RecordKind::ChangeEvent, 1, include_str!("../../avsc/change_event/1.avsc")),
+    (RecordKind::ChangeEvent, 2, include_str!("../../avsc/change_event/2.avsc")),
     (RecordKind::Fact, 1, include_str!("../../avsc/fact/1.avsc")),
+    (RecordKind::Fact, 2, include_str!("../../avsc/fact/2.avsc")),
     (RecordKind::Receipt, 1, include_str!("../../avsc/receipt/1.avsc")),
     (RecordKind::Receipt, 2, include_str!("../../avsc/receipt/2.avsc")),
+    (RecordKind::Receipt, 3, include_str!("../../avsc/receipt/3.avsc")),
 ];
 
 /// The largest string, body or collection that a record may claim before a byte of it is read: above Kafka's largest

@@ -180,6 +180,7 @@ fn fields_with_defaults_may_go() {
     let mut event = one(arbitrary::change_event());
     (event.kind, event.object) = (VersionKind::Removed, None);
     (event.lifecycle, event.may_create, event.actor, event.event_time_us) = (false, false, None, None);
+    (event.locks_seen, event.null_register) = (None, None);
     let codec = Codec::new().unwrap();
     codec.learn(&schema).unwrap();
     assert_eq!(codec.decode_change(&written(&schema, with(&event, &[]))), Ok(event));

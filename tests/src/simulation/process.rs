@@ -92,7 +92,9 @@ impl Machine {
         let others = world.places.iter().filter(|other| other.name != place.name);
         wanted.extend(others.map(|other| world.topics.changes(&other.name, &world.bucket)));
         let applied = move |topic: &TopicName| wanted.contains(topic);
+        let (due, stopped) = (Arc::clone(&apply), stop.clone());
         let work = vec![
+            tokio::spawn(async move { due.removals_due(stopped).await }),
             self.lanes("capture", capture, Arc::new(captured), &stop),
             self.lanes("apply", apply, Arc::new(applied), &stop),
             keeping,
@@ -178,6 +180,7 @@ impl Machine {
             links.push(Link {
                 source: self.reached(source),
                 log: world.home(),
+                lifecycle_stays: false,
                 buckets: Arc::new(|_| true),
                 storm: StormLimits::default(),
             });

@@ -12,7 +12,7 @@ use twinlog_tests::{compare::Bucket, lab::Stage, site::Site};
 
 use crate::scenario::{Failure, Outcome, scenarios};
 
-scenarios!(running: tags_change_later, locks_change_later, compliance_is_never_broken);
+scenarios!(running: tags_change_later, locks_change_later, locks_lifted_and_removed_at_once, compliance_is_never_broken);
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -121,6 +121,38 @@ async fn locks_change_later(stage: &mut Stage) -> Outcome {
             assert_eq!(retained, key.contains("/retained"), "{key} at {}", bucket.label);
         }
     }
+    Ok(())
+}
+
+/// Scenario: a lock that a client set at one site is lifted (legal hold) or bypassed (GOVERNANCE) at the other, and the
+/// version removed there at once, so that the lifting is never told. Guarantees: it is removed at both.
+async fn locks_lifted_and_removed_at_once(stage: &mut Stage) -> Outcome {
+    let (east, west) = (stage.at(Site::East), stage.at(Site::West));
+    let mut versions = Vec::new();
+    for (home, away) in [(&east, &west), (&west, &east)] {
+        for key in ["held", "retained"] {
+            let key = format!("{}/{key}", home.label);
+            versions.push((home, away, born(home, &key).await?, key));
+        }
+    }
+    stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
+    for (home, _, id, key) in &versions {
+        if key.ends_with("held") {
+            hold(home, key, id, ObjectLockLegalHoldStatus::On).await?;
+        } else {
+            retain(home, key, id, ObjectLockRetentionMode::Governance, days(5)).await?;
+        }
+    }
+    stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
+    for (_, away, id, key) in &versions {
+        if key.ends_with("held") {
+            hold(away, key, id, ObjectLockLegalHoldStatus::Off).await?;
+        }
+        let delete = away.client.delete_object().bucket(&away.name).key(key).version_id(id);
+        delete.bypass_governance_retention(true).send().await?;
+    }
+    let compared = stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
+    assert_eq!(compared.versions, 0);
     Ok(())
 }
 

@@ -98,12 +98,13 @@ async fn an_unexplained_lock_stops_a_removal() {
     let version = lab.put_body("hello");
     lab.born(&version).await;
     lab.at_west.legal_hold(&lab.bucket, &lab.key, None, true).unwrap();
-    let removal = Removal { removed_at_ns: lab.east.now_ns(), cause: "test".into(), lifecycle: false };
+    let removal =
+        Removal { removed_at_ns: lab.east.now_ns(), cause: "test".into(), lifecycle: false, locks_seen: None };
     let fact = lab.fact("east", &version, FactBody::Removed(removal));
     let answering = async {
-        let id = lab.doubted(1).await;
+        lab.doubted(1).await;
         lab.say(&lab.fact("west", &version, FactBody::LegalHold(lab.stamp("west", true, Basis::Unknown)))).await;
-        lab.say(&answer(&lab, &version, id)).await;
+        lab.answers(1, &version).await;
     };
     tokio::join!(lab.apply_fact(&fact), answering);
     assert_eq!(lab.seen.last_fact(), Outcome::Dead);
@@ -139,12 +140,11 @@ async fn an_answer_without_a_stamp_never_breaks_a_lock() {
     let version = lab.put_body("hello");
     lab.born(&version).await;
     lab.at_west.legal_hold(&lab.bucket, &lab.key, None, true).unwrap();
-    let removal = Removal { removed_at_ns: lab.east.now_ns(), cause: "test".into(), lifecycle: false };
+    let removal =
+        Removal { removed_at_ns: lab.east.now_ns(), cause: "test".into(), lifecycle: false, locks_seen: None };
     let fact = lab.fact("east", &version, FactBody::Removed(removal));
     let answering = async {
-        let doubt_id = lab.doubted(1).await;
-        let reading = StoreReading { present: true, tags: Default::default(), retention: None, legal_hold: true };
-        lab.say(&lab.fact("west", &version, FactBody::Answer(Answer { doubt_id, reading }))).await;
+        lab.answers(1, &version).await;
     };
     tokio::join!(lab.apply_fact(&fact), answering);
     assert_eq!(lab.seen.told().letters, ["lock-refuses-removal"]);
@@ -194,7 +194,12 @@ async fn a_marker_that_is_gone_is_asked_about() {
             let doubt_id = lab.doubted(1).await;
             assert_eq!(lab.at_target(&marker).await, Reading::Absent);
             if removed {
-                let removal = Removal { removed_at_ns: lab.west.now_ns(), cause: "test".into(), lifecycle: false };
+                let removal = Removal {
+                    removed_at_ns: lab.west.now_ns(),
+                    cause: "test".into(),
+                    lifecycle: false,
+                    locks_seen: None,
+                };
                 lab.say(&lab.fact("west", &marker, FactBody::Removed(removal))).await;
             }
             let reading = StoreReading { present: false, tags: Default::default(), retention: None, legal_hold: false };

@@ -18,8 +18,8 @@ use twinlog_log::memory::{MemoryLog, spec};
 use twinlog_log::{Fetched, Headers, Heard, Log, Position, Record, TopicName, TopicPartition, Topics};
 use twinlog_schemas::codec::Codec;
 use twinlog_schemas::{
-    Basis, BucketName, ChangeEvent, EventId, Fact, FactBody, ObjectKey, ObjectState, OwnNotice, Receipt, SiteName,
-    Stamp, Tags, TimePrecision, Told, VersionId, VersionKind, VersionRef,
+    Answer, Basis, BucketName, ChangeEvent, EventId, Fact, FactBody, ObjectKey, ObjectState, OwnNotice, Receipt,
+    SiteName, Stamp, StoreReading, Tags, TimePrecision, Told, VersionId, VersionKind, VersionRef,
 };
 use twinlog_site::fault::{FaultySite, Script};
 use twinlog_site::memory::{BucketSetup, ClientPut, MemoryClient, MemorySite, MemorySiteOptions, Quirks, TransitPlan};
@@ -47,6 +47,8 @@ pub(super) struct Setup {
     pub quirks: Quirks,
     /// Bodies up to this size travel in events.
     pub inline: u64,
+    /// What east's lifecycle removes stays at west.
+    pub lifecycle_stays: bool,
     /// The way of Apply's requests to the target.
     pub transit: Option<TransitPlan>,
     /// As [`ApplyConfig::park_after`].
@@ -58,7 +60,7 @@ pub(super) const STORM: StormLimits = StormLimits { window: Duration::from_secs(
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { quirks: Quirks::rustfs(), inline: 16 << 10, transit: None, park_after: None }
+        Self { quirks: Quirks::rustfs(), inline: 16 << 10, lifecycle_stays: false, transit: None, park_after: None }
     }
 }
 
@@ -121,7 +123,8 @@ impl Lab {
         }
         let (log, topics) = (MemoryLog::new(), Topics::new("t").unwrap());
         for site in [east.name(), west.name()] {
-            for name in [topics.notices(site), topics.facts(site), topics.receipts(site), topics.dead(site)] {
+            let own = [topics.notices(site), topics.facts(site), topics.receipts(site), topics.dead(site)];
+            for name in own.into_iter().chain([topics.control(site)]) {
                 log.create_topic(&spec(name, 2)).await.unwrap();
             }
             log.create_topic(&spec(topics.control(site), 1)).await.unwrap();
@@ -164,6 +167,7 @@ impl Lab {
             links: vec![Link {
                 source: Arc::new(FaultySite::new(Arc::new(east.clone()), Arc::<Script>::clone(&source))),
                 log: home,
+                lifecycle_stays: setup.lifecycle_stays,
                 buckets: Arc::new(|_| true),
                 storm: STORM,
             }],
@@ -252,6 +256,8 @@ impl Lab {
             noticed_at_us: now_ns / 1_000,
             observed_at_us: now_ns / 1_000,
             object,
+            locks_seen: None,
+            null_register: None,
         }
     }
 
@@ -263,6 +269,7 @@ impl Lab {
             key: version.key.clone(),
             version_id: version.version_id.clone(),
             said_at_ns: self.clock.now_ns(),
+            of: None,
             body,
         }
     }
@@ -272,7 +279,7 @@ impl Lab {
     }
 
     pub(super) fn stamp<T>(&self, site: &str, value: T, basis: Basis) -> Stamp<T> {
-        Stamp { value, changed_at_ns: self.clock.now_ns(), site: site.parse().unwrap(), basis }
+        Stamp { value, changed_at_ns: self.clock.now_ns(), site: site.parse().unwrap(), basis, over: None }
     }
 
     // --- holds -----------------------------------------------------------------------------------------------------
@@ -332,6 +339,15 @@ impl Lab {
         position
     }
 
+    /// Runs Apply's asking for what is due for so long.
+    pub(super) async fn removals_due(&self, long: Duration) {
+        let stop = CancellationToken::new();
+        tokio::join!(self.apply.removals_due(stop.clone()), async {
+            tokio::time::sleep(long).await;
+            stop.cancel();
+        });
+    }
+
     pub(super) async fn handle(&self, record: &Fetched) {
         // Handling that does not end is a failure, not a hang: simulated time passes quickly.
         assert!(!self.waits(record, Duration::from_secs(3_600)).await, "the record is not done after an hour");
@@ -386,7 +402,12 @@ impl Lab {
 
     /// The notices that Apply wrote to the target's own notices topic.
     pub(super) fn doubts(&self) -> Vec<OwnNotice> {
-        let values = self.all(&self.topics.notices(self.west.name()));
+        self.notices(self.west.name())
+    }
+
+    /// The notices that Apply wrote to a site's notices topic.
+    pub(super) fn notices(&self, site: &SiteName) -> Vec<OwnNotice> {
+        let values = self.all(&self.topics.notices(site));
         values.iter().map(|record| OwnNotice::from_json(record.value.as_ref().unwrap()).unwrap()).collect()
     }
 
@@ -398,6 +419,26 @@ impl Lab {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.doubts()[count - 1].id
+    }
+
+    /// Answers the doubt of that number with what the target holds, as its capture does.
+    pub(super) async fn answers(&self, count: usize, version: &VersionRef) {
+        let doubt_id = self.doubted(count).await;
+        let reading = match self.at_target(version).await {
+            Reading::Object(held) => StoreReading {
+                present: true,
+                tags: held.tags.clone(),
+                retention: held.retention,
+                legal_hold: held.legal_hold,
+            },
+            other => StoreReading {
+                present: other != Reading::Absent,
+                tags: Tags::new(),
+                retention: None,
+                legal_hold: false,
+            },
+        };
+        self.say(&self.fact("west", version, FactBody::Answer(Answer { doubt_id, reading }))).await;
     }
 
     fn all(&self, topic: &TopicName) -> Vec<Fetched> {
@@ -425,7 +466,7 @@ fn plain(reading: Reading) -> Reading {
 fn state(held: &ObjectReading, told: Told, born_ns: i64, now_ns: i64, site: &SiteName) -> ObjectState {
     let (basis, at) = if told == Told::Born { (Basis::Birth, born_ns) } else { (Basis::Known, now_ns) };
     fn stamp<T>(said: bool, value: T, changed_at_ns: i64, site: &SiteName, basis: Basis) -> Option<Stamp<T>> {
-        said.then(|| Stamp { value, changed_at_ns, site: site.clone(), basis })
+        said.then(|| Stamp { value, changed_at_ns, site: site.clone(), basis, over: None })
     }
     let born = told == Told::Born;
     ObjectState {

@@ -5,7 +5,9 @@
 mod attributes;
 mod births;
 mod bodies;
+mod conflicts;
 mod doubts;
+mod due;
 mod guards;
 mod lab;
 mod letters;

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use twinlog_schemas::SiteName;
 
+use crate::conflict::Conflict;
 use crate::failure::End;
 use crate::observe::{Observer, Outcome, Stream};
 
@@ -21,6 +22,7 @@ pub(super) struct Told {
     pub unproved: usize,
     /// Now, and at most.
     pub in_flight: (i64, i64),
+    pub conflicts: Vec<Conflict>,
 }
 
 /// The observer.
@@ -90,6 +92,10 @@ impl Observer for Seen {
 
     fn doubted(&self, _: Stream<'_>) {
         self.told().doubts += 1;
+    }
+
+    fn conflict_decided(&self, _: Stream<'_>, conflict: &Conflict) {
+        self.told().conflicts.push(conflict.clone());
     }
 
     fn gap(&self, _: &str, _: i64) {}

@@ -22,24 +22,15 @@ fn held(on: bool) -> Found {
 }
 
 fn hold_said(by: &str, value: bool, changed_at_ns: i64) -> (&str, FactBody) {
-    (by, FactBody::LegalHold(Stamp { value, changed_at_ns, site: site(by), basis: Basis::Known }))
+    (by, FactBody::LegalHold(Stamp { value, changed_at_ns, site: site(by), basis: Basis::Known, over: None }))
 }
 
 fn written(state: &mut VersionState, hold: Option<bool>, retention: Option<Retention>, written_at_ns: i64) {
-    let address = here(id());
+    let ends = [site("west"), site("east")];
     state.merge_receipt(&Receipt {
-        event_id: address.event_id,
-        site: site("east"),
-        source: site("west"),
-        bucket: address.bucket,
-        key: address.key,
-        version_id: address.version_id,
-        written_at_ns,
-        wrote: Wrote::Attributes,
-        tags: None,
         retention: retention.map(|value| RetentionWritten { value: Some(value) }),
         legal_hold: hold,
-        upload: None,
+        ..Receipt::of(Wrote::Attributes, here(id()).version(), here(id()).event_id, ends, written_at_ns)
     });
 }
 
@@ -106,7 +97,7 @@ proptest! {
             let address = here(id());
             state.merge_fact(&Fact {
                 event_id: address.event_id, site: address.site, bucket: address.bucket, key: address.key,
-                version_id: address.version_id, said_at_ns: NOW_NS, body,
+                version_id: address.version_id, said_at_ns: NOW_NS, of: None, body,
             });
         }
         let second = outcome(Category::LegalHold, &held(on), &state);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use twinlog_schemas::{
-    Answer, Category, ExamineCause, Receipt, Removal, Retention, RetentionMode, Told, VersionKind, Wrote,
+    Answer, Category, ExamineCause, LocksSeen, Receipt, Removal, Retention, RetentionMode, Told, VersionKind, Wrote,
 };
 
 use super::super::decide::{Wish, decide, wish};
@@ -107,20 +107,9 @@ fn a_replicated_marker_told_again_is_no_birth() {
         [one]
     };
     let mut replica = VersionState::default();
-    replica.merge_receipt(&Receipt {
-        event_id: here(id()).event_id,
-        site: site("east"),
-        source: site("west"),
-        bucket: here(id()).bucket,
-        key: here(id()).key,
-        version_id: id(),
-        written_at_ns: 7_000_000,
-        wrote: Wrote::DeleteMarker,
-        tags: None,
-        retention: None,
-        legal_hold: None,
-        upload: None,
-    });
+    let (address, ends) = (here(id()), [site("west"), site("east")]);
+    let put = Receipt::of(Wrote::DeleteMarker, address.version(), address.event_id, ends, 7_000_000);
+    replica.merge_receipt(&put);
     let again = outcome(&told_at(ms + 700), &marker, &replica);
     assert_eq!((again.events.len(), again.settled), (0, Some(Settled::Untold)));
     let own = outcome(&told_at(ms + 700), &marker, &VersionState::default());
@@ -175,12 +164,57 @@ fn absence_tells_nothing_but_a_known_removal_is_told_again() {
     let replay = [told(asked(ExamineCause::Replay, true), 1)];
     let nothing = outcome(&replay, &Found::Absent, &VersionState::default());
     assert_eq!((nothing.events.len(), nothing.facts.len(), nothing.settled), (0, 0, Some(Settled::Untold)));
-    let removal = Removal { removed_at_ns: 4, cause: "c".into(), lifecycle: false };
+    let removal = Removal { removed_at_ns: 4, cause: "c".into(), lifecycle: false, locks_seen: None };
     let own = outcome(&replay, &Found::Absent, &said(&[("east", FactBody::Removed(removal.clone()))]));
     assert_eq!(own.facts, [FactBody::Removed(removal.clone())]);
     assert_eq!((own.events[0].kind, own.events[0].modified_at_ns), (VersionKind::Removed, 4));
     let other = outcome(&replay, &Found::Absent, &said(&[("west", FactBody::Removed(removal))]));
     assert_eq!((other.facts.len(), other.events.len()), (0, 1), "the fact is the other site's");
+}
+
+/// Scenario: a hold of the other site was written here, and so was its retention; a client lifts both and removes the
+/// version at once, so that the notices of the lifting find it gone.
+/// Guarantee: the removal says which locks it overcame; told again for a replay, it still says so.
+#[test]
+fn a_removal_says_which_locks_had_reached_this_site() {
+    let mut state = said(&[("west", FactBody::LegalHold(stamped(true, 3, "west")))]);
+    let (address, ends) = (here(id()), [site("west"), site("east")]);
+    let put = Receipt::of(Wrote::Attributes, address.version(), address.event_id, ends, 5);
+    let hold = stamped(true, 3, "west").named();
+    state.merge_receipt(&Receipt { legal_hold: Some(true), legal_hold_stamp: Some(hold.clone()), ..put });
+    let own = Stamp { basis: Basis::Birth, ..stamped(None, 1, "east") };
+    tell(&mut state, "east", FactBody::Retention { latest: own.clone(), compliance: None });
+    let out = outcome(&[told(Hint::Removed(id()), 9)], &Found::Unread, &state);
+    let [FactBody::Removed(removal)] = &out.facts[..] else { panic!("{out:?}") };
+    let seen = Some(LocksSeen { retention: Some(own.named()), legal_hold: Some(hold) });
+    assert_eq!(removal.locks_seen, seen);
+    assert_eq!(out.events[0].locks_seen, seen);
+    tell(&mut state, "east", FactBody::Removed(removal.clone()));
+    let again = outcome(&[told(asked(ExamineCause::Replay, true), 10)], &Found::Absent, &state);
+    assert_eq!(again.events[0].locks_seen, seen);
+    let bare = outcome(&[told(Hint::Removed(id()), 9)], &Found::Unread, &VersionState::default());
+    assert_eq!(bare.events[0].locks_seen, None);
+}
+
+fn stamped<T>(value: T, changed_at_ns: i64, by: &str) -> Stamp<T> {
+    Stamp { value, changed_at_ns, site: site(by), basis: Basis::Known, over: None }
+}
+
+/// Scenario: another site's tags were written here, then a client changes them; the notice comes twice.
+/// Guarantee: the stamp says what it took the place of, and the second telling is nothing new.
+#[test]
+fn a_change_says_what_it_took_the_place_of() {
+    let mut state = said(&[("west", tags_said("west", "theirs", Basis::Known, 3))]);
+    let (address, ends) = (here(id()), [site("west"), site("east")]);
+    let theirs = state.tags().unwrap().named();
+    let put = Receipt::of(Wrote::Attributes, address.version(), address.event_id, ends, 5);
+    state.merge_receipt(&Receipt { tags_stamp: Some(theirs.clone()), ..put });
+    let changed = [told(Hint::Changed(id(), Category::Tags), 7)];
+    let out = outcome(&changed, &found(tagged("mine")), &state);
+    let [FactBody::Tags(stamp)] = &out.facts[..] else { panic!("{out:?}") };
+    assert_eq!(stamp.over, Some(theirs));
+    tell(&mut state, "east", out.facts[0].clone());
+    assert_eq!(outcome(&changed, &found(tagged("mine")), &state).facts, out.facts);
 }
 
 fn hints() -> impl Strategy<Value = Hint> {
@@ -256,7 +290,7 @@ proptest! {
                 let address = here(id());
                 after.merge_fact(&Fact {
                     event_id: address.event_id, site: address.site, bucket: address.bucket, key: address.key,
-                    version_id: address.version_id, said_at_ns: NOW_NS, body: body.clone(),
+                    version_id: address.version_id, said_at_ns: NOW_NS, of: None, body: body.clone(),
                 });
             }
             if telling.changed.contains_key(&Category::Tags) {

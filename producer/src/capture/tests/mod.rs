@@ -48,23 +48,29 @@ fn tagged(value: &str) -> ObjectReading {
 }
 
 fn tags_said(by: &str, value: &str, basis: Basis, changed_at_ns: i64) -> FactBody {
-    FactBody::Tags(Stamp { value: tagged(value).tags, changed_at_ns, site: site(by), basis })
+    FactBody::Tags(Stamp { value: tagged(value).tags, changed_at_ns, site: site(by), basis, over: None })
 }
 
 /// A state in which these sites have said these things.
 fn said(facts: &[(&str, FactBody)]) -> VersionState {
     let mut state = VersionState::default();
     for (by, body) in facts {
-        let address = here(id());
-        state.merge_fact(&Fact {
-            event_id: address.event_id,
-            site: site(by),
-            bucket: address.bucket,
-            key: address.key,
-            version_id: address.version_id,
-            said_at_ns: 1,
-            body: body.clone(),
-        });
+        tell(&mut state, by, body.clone());
     }
     state
+}
+
+/// Merges what a site says.
+fn tell(state: &mut VersionState, by: &str, body: FactBody) {
+    let address = here(id());
+    state.merge_fact(&Fact {
+        event_id: address.event_id,
+        site: site(by),
+        bucket: address.bucket,
+        key: address.key,
+        version_id: address.version_id,
+        said_at_ns: 1,
+        of: None,
+        body,
+    });
 }

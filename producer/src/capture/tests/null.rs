@@ -1,6 +1,6 @@
 //! The null version: one register over all sites.
 
-use twinlog_schemas::{Category, NullRegister, NullState, Told, VersionKind};
+use twinlog_schemas::{Category, NullRegister, NullState, Receipt, Told, VersionKind, Wrote};
 
 use super::super::null::decide;
 use super::super::outcome::Outcome;
@@ -23,7 +23,7 @@ fn outcome(all: &[Waiting], found: &Found, state: &VersionState) -> Outcome {
 
 fn register(state: NullState, at_ns: i64, by: &str) -> NullRegister {
     let etag = (state == NullState::Object).then(|| object().etag);
-    NullRegister { state, at_ns, site: site(by), etag }
+    NullRegister { state, at_ns, site: site(by), etag, over: None }
 }
 
 fn registered(outcome: &Outcome) -> &NullRegister {
@@ -45,7 +45,8 @@ fn a_birth_registers_the_object() {
 #[test]
 fn a_replica_keeps_its_registers_time_and_site() {
     let west = register(NullState::Object, BORN_NS + 100, "west");
-    let state = said(&[("west", FactBody::Null(west.clone()))]);
+    let mut state = VersionState::default();
+    tell_null(&mut state, "west", None, FactBody::Null(west.clone()));
     let out = outcome(&[told(Hint::Changed(null(), Category::Tags), NOW_NS)], &found(tagged("a")), &state);
     assert_eq!(*registered(&out), west);
     assert_eq!(out.events[0].modified_at_ns, BORN_NS + 100);
@@ -55,12 +56,50 @@ fn a_replica_keeps_its_registers_time_and_site() {
     assert_eq!(registered(&out).site, site("east"), "another body is another state");
 }
 
+/// Guarantee: what was said of the null version before, however surely, does not stick to the one that replaced it.
 #[test]
-fn a_new_birth_overrules_what_was_said_of_the_one_before() {
-    let state = said(&[("west", tags_said("west", "old", Basis::Known, 3))]);
+fn a_new_birth_begins_without_the_stamps_of_the_one_before() {
+    let before = register(NullState::Object, BORN_NS - 100, "west");
+    let mut state = VersionState::default();
+    tell_null(&mut state, "west", Some(&before), FactBody::Null(before.clone()));
+    tell_null(&mut state, "west", Some(&before), tags_said("west", "old", Basis::Known, NOW_NS));
+    assert!(state.tags().is_some());
     let out = outcome(&[told(Hint::Born(null()), BORN_NS)], &found(object()), &state);
-    let tags = out.events[0].object.as_ref().unwrap().tags.as_ref().unwrap();
-    assert_eq!((tags.value.len(), tags.basis, tags.changed_at_ns), (0, Basis::Known, BORN_NS));
+    let register = registered(&out).clone();
+    assert!(out.events[0].object.as_ref().unwrap().tags.is_none(), "born without tags");
+    assert_eq!(out.events[0].null_register.as_ref(), Some(&register));
+    tell_null(&mut state, "east", None, FactBody::Null(register));
+    assert_eq!(state.tags(), None);
+    // Told late, it is still of the one before.
+    tell_null(&mut state, "west", Some(&before), tags_said("west", "later", Basis::Known, NOW_NS + 1));
+    assert_eq!(state.tags(), None);
+}
+
+#[test]
+fn a_register_says_which_one_it_took_the_place_of() {
+    let west = register(NullState::Object, BORN_NS - 100, "west");
+    let mut state = VersionState::default();
+    let (address, ends) = (here(null()), [site("west"), site("east")]);
+    let put = Receipt::of(Wrote::Object, address.version(), address.event_id, ends, 5);
+    state.merge_receipt(&Receipt { null_register: Some(west.clone()), ..put });
+    let out = outcome(&[told(Hint::Born(null()), BORN_NS)], &found(object()), &state);
+    assert_eq!(registered(&out).over, Some(west.named()));
+}
+
+/// Merges a fact about the null version.
+fn tell_null(state: &mut VersionState, by: &str, of: Option<&NullRegister>, body: FactBody) {
+    let address = here(null());
+    let fact = Fact {
+        event_id: address.event_id,
+        site: site(by),
+        bucket: address.bucket,
+        key: address.key,
+        version_id: address.version_id,
+        said_at_ns: 1,
+        of: None,
+        body,
+    };
+    state.merge_fact(&Fact { of: of.filter(|_| fact.category().is_some()).cloned(), ..fact });
 }
 
 #[test]
@@ -72,7 +111,8 @@ fn a_removal_holds_to_the_end_of_its_millisecond() {
 
 #[test]
 fn a_removal_is_not_undone_by_a_replica_of_something_older() {
-    let older = said(&[("west", FactBody::Null(register(NullState::Object, BORN_NS, "west")))]);
+    let mut older = VersionState::default();
+    tell_null(&mut older, "west", None, FactBody::Null(register(NullState::Object, BORN_NS, "west")));
     let removed = [told(Hint::Removed(null()), BORN_NS + 50_000_000)];
     let out = outcome(&removed, &found(object()), &older);
     assert_eq!(registered(&out).state, NullState::Removed);

@@ -36,6 +36,10 @@ down:
 bench *ARGS: tools release
     {{ release }}/bench {{ ARGS }}
 
+# The simulation, for as many seeds as wanted: --seeds N, --from K, --profile P, --seed S, --planted FAULT.
+simulate *ARGS:
+    cargo run --release --quiet -p twinlog-tests --bin simulate -- {{ ARGS }}
+
 # Hours of random work at both sites with restarts, verified after each round: --minutes N, --seed S, --store minio|rustfs.
 soak *ARGS: tools release
     {{ release }}/soak {{ ARGS }}

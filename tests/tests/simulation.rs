@@ -1,114 +1,71 @@
-//! The simulation, by profile: many seeds, each of which must end with all sites equal.
-//!
-//! `TWINLOG_SIMULATION_SEEDS` is how many seeds each profile gets, `TWINLOG_SIMULATION_PROFILE` and
-//! `TWINLOG_SIMULATION_SEED` replay one.
+//! The simulation: many seeds of every profile, each of which must end with all sites equal, and every planted fault
+//! caught. `./justw simulate` runs more.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use twinlog_tests::simulation::{PROFILES, profile, run};
+use twinlog_tests::simulation::{PROFILES, profile, run, run_seeds};
 
-/// Seeds of a profile with two sites; with three a run costs more.
-const SEEDS: u64 = 100;
-const SEEDS_OF_THREE: u64 = 30;
+/// Seeds of a profile with two sites; with three a run costs more. Over all profiles together more than two thousand.
+const SEEDS: u64 = 90;
+const SEEDS_OF_THREE: u64 = 45;
 
-fn from_environment<T: std::str::FromStr>(name: &str) -> Option<T> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-/// Runs the seeds of one profile; every failing one is named.
+/// Runs the seeds of one profile; every failing one is named, with the command that replays it.
 fn holds(name: &str) {
     let profile = profile(name).unwrap();
-    let seeds = match from_environment("TWINLOG_SIMULATION_SEED") {
-        Some(one) => one..one + 1,
-        None => {
-            let usual = if profile.sites == 2 { SEEDS } else { SEEDS_OF_THREE };
-            0..from_environment("TWINLOG_SIMULATION_SEEDS").unwrap_or(usual)
+    let seeds = if profile.sites == 2 { SEEDS } else { SEEDS_OF_THREE };
+    let failures = run_seeds(&profile, 0..seeds, None, 1, false);
+    let Some(first) = failures.first() else { return };
+    let all: Vec<_> = failures.iter().map(|failure| failure.command()).collect();
+    panic!("{} of {seeds} seeds of {name} failed:\n{}\n{first}", failures.len(), all.join("\n"));
+}
+
+/// A test of each profile, and one that none is left out.
+macro_rules! profiles {
+    ($($test:ident = $name:literal),* $(,)?) => {
+        $(#[test]
+        fn $test() {
+            holds($name);
+        })*
+
+        #[test]
+        fn every_profile_is_run() {
+            assert_eq!([$($name),*], PROFILES);
+            let of = |sites: usize| PROFILES.iter().filter(|name| profile(name).unwrap().sites == sites).count() as u64;
+            assert!(of(2) * SEEDS + of(3) * SEEDS_OF_THREE >= 2_000);
         }
     };
-    let count = seeds.end - seeds.start;
-    let failures: Vec<_> = seeds.filter_map(|seed| run(&profile, seed).err()).collect();
-    let Some(first) = failures.first() else { return };
-    let all: Vec<_> = failures.iter().map(|failure| failure.seed).collect();
-    panic!("{} of {count} seeds of {name} failed: {all:?}\n{first}", failures.len());
 }
 
-#[test]
-fn versions() {
-    holds("versions");
-}
-
-#[test]
-fn tags() {
-    holds("tags");
-}
-
-#[test]
-fn locks() {
-    holds("locks");
-}
-
-#[test]
-fn expiry() {
-    holds("expiry");
-}
-
-#[test]
-fn nulls() {
-    holds("nulls");
-}
-
-#[test]
-fn crashes() {
-    holds("crashes");
-}
-
-#[test]
-fn faults() {
-    holds("faults");
-}
-
-#[test]
-fn zombies() {
-    holds("zombies");
-}
-
-#[test]
-fn rebalances() {
-    holds("rebalances");
-}
-
-#[test]
-fn skew() {
-    holds("skew");
-}
-
-#[test]
-fn everything() {
-    holds("everything");
-}
-
-#[test]
-fn versions_with_three_sites() {
-    holds("versions-three");
-}
-
-#[test]
-fn tags_with_three_sites() {
-    holds("tags-three");
-}
-
-#[test]
-fn locks_with_three_sites() {
-    holds("locks-three");
-}
-
-#[test]
-fn nulls_with_three_sites() {
-    holds("nulls-three");
-}
-
-#[test]
-fn everything_with_three_sites() {
-    holds("everything-three");
+profiles! {
+    versions = "versions",
+    markers = "markers",
+    tags = "tags",
+    locks = "locks",
+    expiry = "expiry",
+    nulls = "nulls",
+    ties = "ties",
+    crashes = "crashes",
+    faults = "faults",
+    zombies = "zombies",
+    lossy = "lossy",
+    replays = "replays",
+    rebalances = "rebalances",
+    skew = "skew",
+    everything = "everything",
+    versions_of_three = "versions-three",
+    markers_of_three = "markers-three",
+    tags_of_three = "tags-three",
+    locks_of_three = "locks-three",
+    expiry_of_three = "expiry-three",
+    nulls_of_three = "nulls-three",
+    ties_of_three = "ties-three",
+    crashes_of_three = "crashes-three",
+    faults_of_three = "faults-three",
+    zombies_of_three = "zombies-three",
+    lossy_of_three = "lossy-three",
+    replays_of_three = "replays-three",
+    rebalances_of_three = "rebalances-three",
+    skew_of_three = "skew-three",
+    everything_of_three = "everything-three",
 }
 
 /// Guarantee: a seed replays exactly, so its number is all that a report needs.
@@ -120,12 +77,4 @@ fn a_seed_does_the_same_thing_twice() {
         assert!(one == two, "{name}");
         assert!(run(&profile, 2).map_err(|failure| failure.what) != one, "{name}: another seed is another run");
     }
-}
-
-/// Not a test of its own: replays what the environment names, or looks for failing seeds of one profile.
-#[test]
-#[ignore = "a tool: set TWINLOG_SIMULATION_PROFILE"]
-fn replay() {
-    let Ok(name) = std::env::var("TWINLOG_SIMULATION_PROFILE") else { return };
-    holds(&name);
 }

@@ -136,8 +136,11 @@ impl Store {
         let answer = Written { version_id: Some(version.version_id.clone()), etag: None, sent_md5: None };
         let present = bucket.get(&version.key, &version.version_id);
         if let Some(object) = present.and_then(Stored::object) {
-            if !self.quirks.replica_status_breaks_locks {
-                lock::may_remove(object, true, now_ns.div_euclid(1_000_000))?;
+            if let Err(locked) = lock::may_remove(object, true, now_ns.div_euclid(1_000_000)) {
+                if !self.quirks.replica_status_breaks_locks {
+                    return Err(locked);
+                }
+                self.broken_locks.push(version.clone());
             }
             self.bucket_mut(&version.bucket)?.remove(&version.key, &version.version_id);
             return Ok(answer);

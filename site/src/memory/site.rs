@@ -122,6 +122,12 @@ impl MemorySite {
         self.store().buckets.remove(bucket);
     }
 
+    /// The versions whose running COMPLIANCE or legal hold a replica write has broken: what never may happen.
+    #[must_use]
+    pub fn broken_locks(&self) -> Vec<VersionRef> {
+        self.store().broken_locks.clone()
+    }
+
     /// Changes a bucket's versioning.
     pub fn set_versioning(&self, bucket: &BucketName, versioning: Versioning) -> Result<(), SiteError> {
         self.act("PutBucketVersioning", bucket.to_string(), |store, _| {
@@ -197,24 +203,24 @@ impl MemorySite {
         let Transit { delay, patience } = (self.transit)(operation);
         let arrives_ns = signed_ns.saturating_add(i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX));
         let expired = delay > self.shared.options.write_expiry;
-        if let Some(patience) = patience.filter(|patience| *patience < delay) {
-            if !expired {
-                let late = move |store: &mut Store, now_ns: i64| drop(act(store, now_ns));
-                self.store().late.send(arrives_ns, Box::new(late));
-            }
-            tokio::time::sleep(patience).await;
-            return Err(self.timed_out(operation, subject));
+        let answer = Arc::new(Mutex::new(None));
+        let answered = Arc::clone(&answer);
+        let arrive = move |store: &mut Store, now_ns: i64| {
+            let outcome = if expired { Err(Refusal::EXPIRED) } else { act(store, now_ns) };
+            *answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        };
+        self.store().late.send(arrives_ns, Box::new(arrive));
+        let waits = patience.map_or(delay, |patience| patience.min(delay));
+        if !waits.is_zero() {
+            tokio::time::sleep(waits).await;
         }
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+        // Whatever has arrived by now acts before the answer is looked at.
+        drop(self.store());
+        let outcome = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match outcome {
+            Some(outcome) => outcome.map_err(|refusal| refusal.at(&self.shared.options.name, operation, subject)),
+            None => Err(self.timed_out(operation, subject)),
         }
-        self.act(
-            operation,
-            subject,
-            |store, now_ns| {
-                if expired { Err(Refusal::EXPIRED) } else { act(store, now_ns.max(arrives_ns)) }
-            },
-        )
     }
 
     fn timed_out(&self, operation: &'static str, subject: String) -> SiteError {

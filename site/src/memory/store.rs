@@ -75,6 +75,8 @@ pub(super) struct Store {
     pub(super) outbox: Outbox,
     pub(super) late: LateRequests,
     pub(super) min_part_bytes: i64,
+    /// Versions whose lock a write with REPLICA status has broken.
+    pub(super) broken_locks: Vec<VersionRef>,
     rng: SmallRng,
     last_stamp_ns: i64,
 }
@@ -88,6 +90,7 @@ impl Store {
             outbox,
             late: LateRequests::default(),
             min_part_bytes,
+            broken_locks: Vec::new(),
             rng: SmallRng::seed_from_u64(seed),
             last_stamp_ns: i64::MIN,
         }

@@ -21,7 +21,7 @@ pub type TransitPlan = Arc<dyn Fn(&'static str) -> Transit + Send + Sync>;
 
 type Act = Box<dyn FnOnce(&mut Store, i64) + Send>;
 
-/// Requests under way whose senders gave up, by their time of arrival.
+/// Requests under way, by their time of arrival: they act then, whether their sender still waits or not.
 #[derive(Default)]
 pub(super) struct LateRequests {
     under_way: BTreeMap<(i64, u64), Act>,

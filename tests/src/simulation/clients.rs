@@ -22,9 +22,10 @@ pub(super) async fn act(world: &Arc<World>, mut dice: Dice, over: &AtomicBool) -
     let mut ledger = Ledger::default();
     let begun = tokio::time::Instant::now();
     for number in 0..world.profile.count {
-        let gap = if dice.chance(20) { Duration::from_millis(5) } else { world.profile.gap };
-        // Never twice in one millisecond: of a marker made by a multi-delete the store tells no more than that.
-        sleep(Duration::from_millis(1) + dice.up_to(gap)).await;
+        if !dice.chance(world.profile.bursts) {
+            let gap = if dice.chance(20) { Duration::from_millis(5) } else { world.profile.gap };
+            sleep(world.profile.apart + dice.up_to(gap)).await;
+        }
         let at = dice.below(world.places.len());
         let mut client = Client { world, at, number, dice: &mut dice, ledger: &mut ledger, said: Vec::new() };
         let operation = client.choose();

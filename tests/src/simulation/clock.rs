@@ -3,7 +3,7 @@
 use twinlog_log::clock::Clock;
 
 /// When every simulation begins, nanoseconds since the Unix epoch.
-const EPOCH_NS: i64 = 1_795_393_500_000_000_000;
+pub(super) const EPOCH_NS: i64 = 1_795_393_500_000_000_000;
 
 /// The wall clock of a site.
 pub(super) struct SiteClock {

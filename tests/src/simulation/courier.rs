@@ -1,4 +1,5 @@
-//! The way of notices from a store to its notices topic: late, repeated and out of order, but never lost.
+//! The way of notices from a store to its notices topic: late, repeated and out of order, and lost only while the
+//! doors are deaf.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use twinlog_producer::notice::{self, Door, Hint};
 use twinlog_site::memory::{Door as StoreDoor, Notice};
 
 use super::dice::Dice;
+use super::planted::Planted;
 use super::world::{LANES, Place, World};
 
 /// How many notices are on their way from one store.
@@ -33,6 +35,7 @@ struct Bag {
     dice: Dice,
     under_way: BTreeMap<(Instant, u64), (StoreDoor, Bytes)>,
     sent: u64,
+    begun: Instant,
     courier: Courier,
 }
 
@@ -46,6 +49,7 @@ pub(super) fn start(world: &Arc<World>, place: &Place, dice: &mut Dice) -> Couri
         dice: Dice::new(dice.seed(), "courier"),
         under_way: BTreeMap::new(),
         sent: 0,
+        begun: Instant::now(),
         courier: courier.clone(),
     };
     tokio::spawn(carry(bag, place.store.notice_stream()));
@@ -68,6 +72,10 @@ async fn carry(mut bag: Bag, mut notices: UnboundedReceiver<Notice>) {
 
 impl Bag {
     fn take(&mut self, notice: &Notice) {
+        let place = &self.world.places[self.at];
+        if place.is_deaf(self.begun.elapsed()) || self.drops(&notice.json) {
+            return;
+        }
         let copies = 1 + usize::from(self.dice.chance(20)) + usize::from(self.dice.chance(5));
         for _ in 0..copies {
             let due = Instant::now() + self.delay();
@@ -75,6 +83,13 @@ impl Bag {
             self.under_way.insert((due, self.sent), (notice.door, notice.json.clone()));
         }
         self.tell();
+    }
+
+    /// A planted fault.
+    fn drops(&self, json: &[u8]) -> bool {
+        const REPLICA: &[u8] = br#""X-Amz-Replication-Status":"REPLICA""#;
+        self.world.planted == Some(Planted::ReplicaNoticesDropped)
+            && json.windows(REPLICA.len()).any(|window| window == REPLICA)
     }
 
     fn delay(&mut self) -> Duration {

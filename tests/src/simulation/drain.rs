@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use twinlog_log::{Log, TopicPartition};
+use twinlog_log::{Fetched, Log, TopicPartition};
 
 use super::courier::Courier;
 use super::story;
@@ -41,16 +41,21 @@ async fn behind(world: &World, couriers: &[Courier]) -> Result<Vec<String>, Stri
         behind.push("notices are under way".to_owned());
     }
     for place in &world.places {
-        let mut read = vec![("capture", world.topics.notices(&place.name))];
+        let mut read = vec![("capture", &place.captured, world.topics.notices(&place.name))];
         for other in &world.places {
-            read.push(("apply", world.topics.facts(&other.name)));
+            read.push(("apply", &place.applied, world.topics.facts(&other.name)));
             if other.name != place.name {
-                read.push(("apply", world.topics.changes(&other.name, &world.bucket)));
+                read.push(("apply", &place.applied, world.topics.changes(&other.name, &world.bucket)));
             }
         }
-        for (purpose, topic) in read {
+        for (purpose, accounts, topic) in read {
             for partition in 0..LANES {
                 let at = TopicPartition { topic: topic.clone(), partition };
+                // Who was stopped and wakes commits once more what it had done: a commit that goes back repeats, no more.
+                let handled = |record: &Fetched| accounts.has(&at, record.position.offset);
+                if world.profile.stops && world.log.records(&at).iter().all(handled) {
+                    continue;
+                }
                 let next = world.log.watermarks(&at).await.map_err(|error| error.to_string())?.next;
                 let group = world.topics.group(&place.name, purpose);
                 let committed = world.log.committed(&group, std::slice::from_ref(&at)).await;

@@ -15,4 +15,6 @@ pub(super) struct Ledger {
     pub removed: BTreeSet<VersionRef>,
     /// Which categories of which version a client changed at which site, after birth.
     pub changed: BTreeSet<(VersionRef, Category, usize)>,
+    /// Versions that an operator was to remove and that a lock keeps.
+    pub kept: BTreeSet<VersionRef>,
 }

@@ -13,18 +13,27 @@ mod courier;
 mod dice;
 mod drain;
 mod failure;
+mod gate;
 mod ledger;
+mod planted;
 mod process;
 mod profile;
+mod reach;
+mod replays;
+mod seeds;
 mod shown;
 mod story;
+mod sweeps;
 mod trace;
 mod verdict;
 mod wire;
+mod witness;
 mod world;
 
 pub use failure::Failure;
+pub use planted::Planted;
 pub use profile::{Operation, PROFILES, Profile, profile};
+pub use seeds::run_seeds;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -52,28 +61,41 @@ pub struct Report {
 /// # Errors
 /// A [`Failure`] that names profile and seed, says what is wrong, and tells the story of the versions concerned.
 pub fn run(profile: &Profile, seed: u64) -> Result<Report, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = runtime.map_err(|error| Failure::new(profile, seed, format!("no runtime: {error}")))?;
-    runtime.block_on(simulate(profile, seed))
+    run_with(profile, seed, None)
 }
 
-async fn simulate(profile: &Profile, seed: u64) -> Result<Report, Failure> {
-    let failed = |what: String| Failure::new(profile, seed, what);
+/// Runs one seed of a profile with a fault planted.
+///
+/// # Errors
+/// As [`run`]; then the fault was caught.
+pub fn run_with(profile: &Profile, seed: u64, planted: Option<Planted>) -> Result<Report, Failure> {
+    let failed = |what| Failure::new(profile, seed, planted, what);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.map_err(|error| failed(format!("no runtime: {error}")))?;
+    runtime.block_on(simulate(profile, seed, planted)).map_err(failed)
+}
+
+async fn simulate(profile: &Profile, seed: u64, planted: Option<Planted>) -> Result<Report, String> {
     let begun = tokio::time::Instant::now();
     let mut dice = Dice::new(seed, "world");
-    let world = Arc::new(World::new(profile.clone(), &mut dice).await.map_err(failed)?);
+    let world = Arc::new(World::new(profile.clone(), planted, &mut dice).await?);
     let couriers: Vec<_> = world.places.iter().map(|place| courier::start(&world, place, &mut dice)).collect();
-    let mut processes = process::Fleet::start(&world, seed).map_err(failed)?;
+    let mut fleet = process::Fleet::start(&world, seed)?;
     let over = AtomicBool::new(false);
-    let (ledger, chaos) = tokio::join!(
+    let (mut ledger, chaos, replays) = tokio::join!(
         clients::act(&world, Dice::new(seed, "clients"), &over),
-        chaos::wreak(&mut processes, Dice::new(seed, "chaos"), &over),
+        chaos::wreak(&mut fleet, Dice::new(seed, "chaos"), &over),
+        replays::ask(&world, Dice::new(seed, "replays"), &over),
     );
-    let stand = |what: String| failed(format!("{what}\n{}", ledger.operations.join("\n")));
-    chaos.map_err(stand)?;
-    drain::drained(&world, &couriers).await.map_err(stand)?;
-    let verdict = verdict::of(&world, &ledger).await.map_err(stand)?;
-    let trace = trace::digest(&world).await.map_err(stand)?;
+    let ended = async {
+        chaos?;
+        replays?;
+        drain::drained(&world, &couriers).await?;
+        sweeps::swept(&world, &fleet, &couriers, &mut ledger).await?;
+        let verdict = verdict::of(&world, &ledger).await?;
+        Ok((verdict, trace::digest(&world).await?))
+    };
+    let (verdict, trace) = ended.await.map_err(|what: String| format!("{what}\n{}", ledger.operations.join("\n")))?;
     Ok(Report {
         trace,
         operations: ledger.operations,

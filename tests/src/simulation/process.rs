@@ -10,7 +10,6 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twinlog_consumer::hold::Holds;
-use twinlog_consumer::observe::Silent;
 use twinlog_consumer::storm::StormLimits;
 use twinlog_consumer::{Apply, ApplyConfig, Doubts, Link};
 use twinlog_control::Control;
@@ -18,20 +17,30 @@ use twinlog_index::{Index, MemoryIndex};
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::Ids;
 use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Source};
-use twinlog_log::{Heard, Tell, TopicName};
-use twinlog_producer::{BucketSettings, CaptureConfig, Freshness, Producer, Unobserved};
+use twinlog_log::{Heard, Log, Tell, TopicName};
+use twinlog_producer::{BucketSettings, CaptureConfig, Freshness, Producer};
 use twinlog_schemas::Fact;
 use twinlog_site::fault::{Fault, FaultySite, SeededFaults};
 use twinlog_site::memory::Transit;
 use twinlog_site::{Site, SiteErrorKind};
 use twinlog_tail::{Kind, Tail, Topic};
 
+use super::Profile;
 use super::dice::Dice;
+use super::gate::Gate;
+use super::planted::{Hands, Knowledge, Part, Scene, Tongue};
+use super::reach::Reach;
+use super::wire::Wire;
+use super::witness::{Accounts, OfApply, OfCapture, Witness};
 use super::world::{EXPIRY, INLINE, Place, World};
+
+/// The purposes of a process's lanes: what their groups are called after.
+const PURPOSES: [&str; 2] = ["capture", "apply"];
 
 /// All processes of a run.
 pub(super) struct Fleet {
     pub machines: Vec<Machine>,
+    world: Arc<World>,
 }
 
 /// What one process runs on: it keeps its disk.
@@ -41,6 +50,10 @@ pub(super) struct Machine {
     member: String,
     index: Arc<MemoryIndex>,
     dice: Dice,
+    gate: Gate,
+    wire: Arc<Wire>,
+    /// What capture and apply are about: for planted faults.
+    scenes: [Arc<Scene>; 2],
     running: Option<Running>,
 }
 
@@ -57,18 +70,102 @@ impl Fleet {
         for at in 0..world.places.len() {
             for number in 0..world.profile.members {
                 let member = format!("{}-{number}", world.places[at].name);
-                let dice = Dice::new(seed, &member);
-                let index = Arc::default();
-                let mut machine = Machine { world: Arc::clone(world), at, member, index, dice, running: None };
+                let mut machine = Machine::new(world, at, member, seed);
                 machine.start()?;
                 machines.push(machine);
             }
         }
-        Ok(Self { machines })
+        Ok(Self { machines, world: Arc::clone(world) })
+    }
+
+    pub(super) fn profile(&self) -> &Profile {
+        &self.world.profile
     }
 }
 
 impl Machine {
+    fn new(world: &Arc<World>, at: usize, member: String, seed: u64) -> Self {
+        let mut dice = Dice::new(seed, &member);
+        let gate = Gate::default();
+        let tongue = Tongue { planted: world.planted, codec: Arc::clone(&world.codec) };
+        let wire = Wire::new(world.log.clone(), gate.clone(), Dice::new(dice.seed(), "wire"), tongue);
+        Self {
+            world: Arc::clone(world),
+            at,
+            member,
+            index: Arc::default(),
+            dice,
+            gate,
+            wire: Arc::new(wire),
+            scenes: Default::default(),
+            running: None,
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What its index says.
+    pub(super) fn index(&self) -> &MemoryIndex {
+        &self.index
+    }
+
+    /// Stops it where it is, between any two things that it does to the world.
+    pub(super) fn suspend(&self) {
+        self.gate.close();
+    }
+
+    /// Its sessions time out: others may take its lanes over.
+    pub(super) fn time_out(&self) {
+        self.groups().for_each(|group| self.world.log.expel(&group, &self.member));
+    }
+
+    /// Wakes it: it goes on where it was, and only then hears what it has lost.
+    pub(super) fn wake(&self) {
+        self.groups().for_each(|group| self.world.log.readmit(&group, &self.member));
+        self.gate.open();
+    }
+
+    fn groups(&self) -> impl Iterator<Item = String> + '_ {
+        let name = &self.world.places[self.at].name;
+        PURPOSES.iter().map(|purpose| self.world.topics.group(name, &format!("{purpose}-lanes")))
+    }
+
+    /// The log as this process reaches it.
+    fn home(&self) -> Arc<dyn Log> {
+        Arc::<Wire>::clone(&self.wire)
+    }
+
+    /// The index as one part of this process has it.
+    fn knowledge(&self, part: Part) -> Arc<dyn Index> {
+        let inner = Arc::<MemoryIndex>::clone(&self.index);
+        let Some(planted) = self.world.planted else { return inner };
+        let scene = Arc::clone(&self.scenes[usize::from(part == Part::Apply)]);
+        Arc::new(Knowledge { inner, planted, part, world: Arc::clone(&self.world), at: self.at, scene })
+    }
+
+    /// A handler with the planted fault, if there is one, watched.
+    fn watched(&self, part: Part, inner: Arc<dyn Handler>) -> Arc<dyn Handler> {
+        let applies = part == Part::Apply;
+        let inner = match self.world.planted {
+            None => inner,
+            Some(planted) => {
+                let scene = Arc::clone(&self.scenes[usize::from(applies)]);
+                let (codec, index) = (Arc::clone(&self.world.codec), self.knowledge(part));
+                let accounts = Arc::clone(self.accounts(part));
+                Arc::new(Hands { inner, planted, applies, codec, index, scene, accounts })
+            }
+        };
+        Arc::new(Witness { inner, accounts: Arc::clone(self.accounts(part)) })
+    }
+
+    fn accounts(&self, part: Part) -> &Arc<Accounts> {
+        let place = &self.world.places[self.at];
+        if part == Part::Apply { &place.applied } else { &place.captured }
+    }
+
     /// Starts the process if it does not run.
     pub(super) fn start(&mut self) -> Result<(), String> {
         if self.running.is_some() {
@@ -78,6 +175,7 @@ impl Machine {
         let place = &world.places[self.at];
         let ids = Ids::new(Arc::clone(&place.clock), self.dice.seed());
         let doubts = Arc::new(Doubts::default());
+        self.gate.open();
         let (tail, following) = Tail::start(self.tail(&doubts, &ids), stop_tail.clone());
         let capture = self.capture(place, &tail, &ids)?;
         let apply = Arc::new(Apply::new(self.apply(place, &tail, &doubts, &ids)));
@@ -95,8 +193,8 @@ impl Machine {
         let (due, stopped) = (Arc::clone(&apply), stop.clone());
         let work = vec![
             tokio::spawn(async move { due.removals_due(stopped).await }),
-            self.lanes("capture", capture, Arc::new(captured), &stop),
-            self.lanes("apply", apply, Arc::new(applied), &stop),
+            self.lanes(PURPOSES[0], self.watched(Part::Capture, capture), Arc::new(captured), &stop),
+            self.lanes(PURPOSES[1], self.watched(Part::Apply, apply), Arc::new(applied), &stop),
             keeping,
         ];
         self.running = Some(Running { stop, work, tail: following, stop_tail });
@@ -122,11 +220,6 @@ impl Machine {
         running.tail.abort();
     }
 
-    /// Whether the profile has processes crash.
-    pub(super) fn crashes(&self) -> bool {
-        self.world.profile.crashes
-    }
-
     /// Loses its disk; only while it does not run.
     pub(super) fn wipe(&mut self) {
         if self.running.is_none() {
@@ -136,13 +229,13 @@ impl Machine {
 
     fn tail(&self, doubts: &Arc<Doubts>, ids: &Ids) -> twinlog_tail::Parts {
         let (world, place) = (&self.world, &self.world.places[self.at]);
-        let topic = |name, kind| Topic { log: world.home(), name, kind };
+        let topic = |name, kind| Topic { log: self.home(), name, kind };
         let facts = world.places.iter().map(|site| topic(world.topics.facts(&site.name), Kind::Facts));
         let told = Arc::clone(doubts);
         twinlog_tail::Parts {
             topics: facts.chain([topic(world.topics.receipts(&place.name), Kind::Receipts)]).collect(),
             group: world.topics.group(&place.name, "tail"),
-            index: Arc::<MemoryIndex>::clone(&self.index),
+            index: self.knowledge(Part::Tail),
             codec: Arc::clone(&world.codec),
             listener: Arc::new(move |fact: &Fact| told.tell(fact)),
             backoff: Backoff::PROMPT,
@@ -157,16 +250,16 @@ impl Machine {
         let own = [world.topics.facts(&place.name), world.topics.receipts(&place.name)];
         let producer = Producer::new(
             twinlog_producer::Parts {
-                site: self.reached(place),
-                log: world.home(),
-                index: Arc::<MemoryIndex>::clone(&self.index) as Arc<dyn Index>,
+                site: self.reached(place, Part::Capture),
+                log: self.home(),
+                index: self.knowledge(Part::Capture),
                 freshness: Arc::new(ByTail { tail: Arc::clone(tail), own }),
                 codec: Arc::clone(&world.codec),
                 topics: world.topics.clone(),
                 selection: Arc::new(selection),
                 clock: Arc::clone(&place.clock),
                 ids: ids.clone(),
-                observer: Arc::new(Unobserved),
+                observer: Arc::new(OfCapture(Arc::clone(self.accounts(Part::Capture)))),
             },
             CaptureConfig::default(),
         );
@@ -178,30 +271,30 @@ impl Machine {
         let mut links = Vec::new();
         for source in world.places.iter().filter(|source| source.name != place.name) {
             links.push(Link {
-                source: self.reached(source),
-                log: world.home(),
+                source: self.reached(source, Part::Apply),
+                log: self.home(),
                 lifecycle_stays: false,
                 buckets: Arc::new(|_| true),
                 storm: StormLimits::default(),
             });
         }
         let clock = &place.clock;
-        let control = Control::new(world.home(), &world.topics, &place.name, Arc::clone(clock), ids.clone());
+        let control = Control::new(self.home(), &world.topics, &place.name, Arc::clone(clock), ids.clone());
         let tell: Arc<dyn Tell> = Arc::new(Heard::default());
         let (name, told) = (place.name.clone(), Arc::clone(&tell));
         let holds = Holds::new(name, Arc::new(control), told, Arc::clone(clock), ids.clone());
         twinlog_consumer::Parts {
-            here: self.reached(place),
-            home: world.home(),
+            here: self.reached(place, Part::Apply),
+            home: self.home(),
             topics: world.topics.clone(),
             links,
-            index: Arc::<MemoryIndex>::clone(&self.index),
+            index: self.knowledge(Part::Apply),
             tail: Arc::clone(tail),
             doubts: Arc::clone(doubts),
             codec: Arc::clone(&world.codec),
             clock: Arc::clone(&place.clock),
             ids: ids.clone(),
-            observer: Arc::new(Silent),
+            observer: Arc::new(OfApply(Arc::clone(self.accounts(Part::Apply)))),
             holds: Arc::new(holds),
             tell,
             config: ApplyConfig { park_after: None, ..ApplyConfig::default() },
@@ -209,9 +302,15 @@ impl Machine {
     }
 
     /// A store as this process reaches it: calls fail, and writes are late, as often as the profile says.
-    fn reached(&mut self, place: &Place) -> Arc<dyn Site> {
+    fn reached(&mut self, place: &Place, part: Part) -> Arc<dyn Site> {
+        let (gate, scene) = (self.gate.clone(), Arc::clone(&self.scenes[usize::from(part == Part::Apply)]));
+        let planted = self.world.planted;
+        Arc::new(Reach::new(self.failing(place), gate, planted, scene))
+    }
+
+    fn failing(&mut self, place: &Place) -> Arc<dyn Site> {
         let profile = &self.world.profile;
-        let (late, dice) = (profile.zombies, Mutex::new(Dice::new(self.dice.seed(), "transit")));
+        let (late, dice) = (profile.late_writes, Mutex::new(Dice::new(self.dice.seed(), "transit")));
         let store = place.store.with_transit(Arc::new(move |_| transit(late, &dice)));
         if profile.faults == 0 {
             return Arc::new(store);
@@ -239,12 +338,12 @@ impl Machine {
         let mark = format!("{:016x}", self.dice.seed());
         let (world, place) = (Arc::clone(&self.world), &self.world.places[self.at]);
         let group = LaneGroup {
-            home: world.home(),
+            home: self.home(),
             group: world.topics.group(&place.name, &format!("{purpose}-lanes")),
             member: self.member.clone(),
             mark,
             lanes_topic: world.topics.lanes(&place.name),
-            sources: vec![Source { log: world.home(), group: world.topics.group(&place.name, purpose), wants }],
+            sources: vec![Source { log: self.home(), group: world.topics.group(&place.name, purpose), wants }],
             handler,
             config: LaneConfig { concurrency: 4, ..LaneConfig::default() },
             discover_every: Duration::from_secs(30),

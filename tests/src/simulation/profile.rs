@@ -52,7 +52,9 @@ pub struct Profile {
     pub operations: Vec<(Operation, u32)>,
     /// How much of it.
     pub count: usize,
-    /// The longest time between two operations.
+    /// The shortest time between two operations, unless they come in bursts.
+    pub apart: Duration,
+    /// The longest time between two operations, on top of that.
     pub gap: Duration,
     /// The keys.
     pub keys: Vec<&'static str>,
@@ -60,14 +62,22 @@ pub struct Profile {
     pub retention: Duration,
     /// How far clocks may be apart.
     pub skew: Duration,
+    /// Operations that follow the one before in the same moment, in percent.
+    pub bursts: u32,
     /// Whether processes crash, stop and start again.
     pub crashes: bool,
+    /// Whether processes are stopped where they are, and wake after others have taken over.
+    pub stops: bool,
     /// Calls to stores that fail, in percent.
     pub faults: u32,
     /// Replica writes that arrive late, in percent: some after their sender gave up, some after their expiry.
-    pub zombies: u32,
+    pub late_writes: u32,
     /// Notices that come after more time than the sure door is given, in percent.
     pub late: u32,
+    /// Whether doors lose notices for a while, and sweeps find what they told.
+    pub deaf: bool,
+    /// Whether operators replay versions, those that are gone too.
+    pub replays: bool,
 }
 
 impl Profile {
@@ -78,14 +88,20 @@ impl Profile {
             members: 1,
             operations: operations.to_vec(),
             count: 40,
+            // Of the markers that a multi-delete made, notices tell no more than the millisecond.
+            apart: Duration::from_millis(1),
             gap: Duration::from_millis(1_500),
             keys: vec!["a", "b", "dir/c"],
             retention: Duration::from_secs(7 * 24 * 3_600),
             skew: Duration::ZERO,
+            bursts: 0,
             crashes: false,
+            stops: false,
             faults: 0,
-            zombies: 0,
+            late_writes: 0,
             late: 3,
+            deaf: false,
+            replays: false,
         }
     }
 
@@ -150,23 +166,45 @@ const EVERYTHING: &[(Operation, u32)] = &[
     (O::Release, 2),
 ];
 
-/// The names of all profiles.
+/// Many changes of few versions in the same moments.
+const TIES: &[(Operation, u32)] =
+    &[(O::PutTagged, 1), (O::Put, 1), (O::Tag, 10), (O::Untag, 2), (O::Hold, 5), (O::Release, 4), (O::Delete, 1)];
+
+/// Versions that are replaced and removed, markers above all.
+const MARKERS: &[(Operation, u32)] =
+    &[(O::Put, 3), (O::Delete, 8), (O::DeleteMany, 6), (O::DeleteMarker, 6), (O::DeleteVersion, 2)];
+
+/// The names of all profiles; those that end in `-three` have three sites.
 pub const PROFILES: &[&str] = &[
     "versions",
+    "markers",
     "tags",
     "locks",
     "expiry",
     "nulls",
+    "ties",
     "crashes",
     "faults",
     "zombies",
+    "lossy",
+    "replays",
     "rebalances",
     "skew",
     "everything",
     "versions-three",
+    "markers-three",
     "tags-three",
     "locks-three",
+    "expiry-three",
     "nulls-three",
+    "ties-three",
+    "crashes-three",
+    "faults-three",
+    "zombies-three",
+    "lossy-three",
+    "replays-three",
+    "rebalances-three",
+    "skew-three",
     "everything-three",
 ];
 
@@ -179,6 +217,7 @@ pub fn profile(name: &str) -> Option<Profile> {
     }
     Some(match name {
         "versions" => Profile::new("versions", VERSIONS),
+        "markers" => Profile { keys: vec!["a", "b"], crashes: true, ..Profile::new("markers", MARKERS) },
         "tags" => Profile::new("tags", TAGS),
         "locks" => Profile::new("locks", LOCKS),
         "expiry" => Profile { retention: Duration::from_secs(40), ..Profile::new("expiry", LOCKS) },
@@ -186,16 +225,26 @@ pub fn profile(name: &str) -> Option<Profile> {
             let operations: Vec<_> = VERSIONS.iter().chain(TAGS).copied().collect();
             Profile { keys: vec!["d/", "e/", "a"], ..Profile::new("nulls", &operations) }
         }
+        "ties" => Profile { keys: vec!["a", "b"], bursts: 60, ..Profile::new("ties", TIES) },
         "crashes" => Profile { crashes: true, ..Profile::new("crashes", EVERYTHING) },
         "faults" => Profile { faults: 15, ..Profile::new("faults", EVERYTHING) },
-        "zombies" => Profile { zombies: 15, crashes: true, ..Profile::new("zombies", EVERYTHING) },
+        "zombies" => Profile { members: 2, stops: true, late_writes: 15, ..Profile::new("zombies", EVERYTHING) },
+        "lossy" => {
+            // Without multi-deletes: RustFS names no marker that they make, so one made while its doors are deaf is told
+            // by the next one's notice, whatever became of it meanwhile.
+            let operations: Vec<_> = EVERYTHING.iter().filter(|(one, _)| *one != O::DeleteMany).copied().collect();
+            Profile { deaf: true, ..Profile::new("lossy", &operations) }
+        }
+        "replays" => Profile { replays: true, ..Profile::new("replays", EVERYTHING) },
         "rebalances" => Profile { members: 2, crashes: true, ..Profile::new("rebalances", EVERYTHING) },
         "skew" => Profile { skew: Duration::from_secs(1), ..Profile::new("skew", EVERYTHING) },
         "everything" => Profile {
             members: 2,
             crashes: true,
+            stops: true,
             faults: 8,
-            zombies: 5,
+            late_writes: 5,
+            replays: true,
             skew: Duration::from_millis(500),
             ..Profile::new("everything", EVERYTHING)
         },

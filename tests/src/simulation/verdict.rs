@@ -22,6 +22,8 @@ pub(super) async fn of(world: &World, ledger: &Ledger) -> Result<Verdict, String
     let refused = refused(world)?;
     let mut judge = Judge { world, ledger, refused: &refused, wrong: Vec::new(), concerned: BTreeSet::new() };
     judge.letters();
+    judge.accounts();
+    judge.locks();
     let mut versions = 0;
     for key in &world.keys {
         let mut shown = Vec::new();
@@ -39,9 +41,10 @@ pub(super) async fn of(world: &World, ledger: &Ledger) -> Result<Verdict, String
 }
 
 /// Dead letters by version: at which site, with which reasons.
-type Refused = BTreeMap<VersionRef, BTreeMap<usize, BTreeSet<String>>>;
+pub(super) type Refused = BTreeMap<VersionRef, BTreeMap<usize, BTreeSet<String>>>;
 
-fn refused(world: &World) -> Result<Refused, String> {
+/// All dead letters.
+pub(super) fn refused(world: &World) -> Result<Refused, String> {
     let mut refused = Refused::new();
     for (at, place) in world.places.iter().enumerate() {
         for partition in 0..LANES {
@@ -90,6 +93,46 @@ impl Judge<'_> {
         }
     }
 
+    /// Every record was handled to its end, and every end was counted: once, where nothing is handled twice.
+    fn accounts(&mut self) {
+        let world = self.world;
+        let once = !(world.profile.crashes || world.profile.stops);
+        for place in &world.places {
+            let notices = vec![world.topics.notices(&place.name)];
+            let facts = world.places.iter().map(|site| world.topics.facts(&site.name));
+            let others = world.places.iter().filter(|other| other.name != place.name);
+            let changes = others.map(|other| world.topics.changes(&other.name, &world.bucket));
+            for (accounts, topics) in [(&place.captured, notices), (&place.applied, facts.chain(changes).collect())] {
+                let mut records = 0;
+                for topic in topics {
+                    for partition in 0..LANES {
+                        let at = TopicPartition { topic: topic.clone(), partition };
+                        for record in world.log.records(&at) {
+                            records += 1;
+                            if !accounts.has(&at, record.position.offset) {
+                                self.wrong.push(format!("{at}@{} was never handled", record.position.offset));
+                            }
+                        }
+                    }
+                }
+                let (handled, counted) = accounts.totals();
+                if counted < handled || (once && (counted, handled) != (records, records)) {
+                    let name = &place.name;
+                    self.wrong.push(format!("at {name}: {records} records, {handled} handled, {counted} counted"));
+                }
+            }
+        }
+    }
+
+    /// No replica write broke a lock that the store should have kept.
+    fn locks(&mut self) {
+        for place in &self.world.places {
+            for version in place.store.broken_locks() {
+                self.wrong(&version, format!("a replica write broke its lock at {}", place.name));
+            }
+        }
+    }
+
     fn key(&mut self, key: &ObjectKey, shown: &[Shown]) {
         let ids: BTreeSet<VersionId> = shown.iter().flat_map(|shown| shown.versions.keys().cloned()).collect();
         let version =
@@ -97,7 +140,8 @@ impl Judge<'_> {
         let mut exempt = BTreeSet::new();
         for id in &ids {
             let version = version(id);
-            if self.ledger.removed.contains(&version) && self.refused.contains_key(&version) {
+            let kept = self.refused.contains_key(&version) || self.ledger.kept.contains(&version);
+            if self.ledger.removed.contains(&version) && kept {
                 exempt.insert(id.clone());
             }
         }

@@ -1,5 +1,6 @@
 //! The world of a run: one log, and sites with their stores and clocks.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use twinlog_site::memory::{BucketSetup, MemorySite, MemorySiteOptions, Quirks};
 use super::Profile;
 use super::clock::SiteClock;
 use super::dice::Dice;
-use super::wire::Wire;
+use super::planted::Planted;
+use super::witness::Accounts;
 
 /// The lanes of every site, and the partitions of every topic.
 pub(super) const LANES: i32 = 2;
@@ -25,8 +27,8 @@ pub(super) const EXPIRY: Duration = Duration::from_secs(10);
 /// Everything that outlives processes.
 pub(super) struct World {
     pub profile: Profile,
+    pub planted: Option<Planted>,
     pub log: MemoryLog,
-    wire: Arc<Wire>,
     pub topics: Topics,
     pub codec: Arc<Codec>,
     pub bucket: BucketName,
@@ -41,10 +43,23 @@ pub(super) struct Place {
     pub name: SiteName,
     pub store: MemorySite,
     pub clock: Arc<dyn Clock>,
+    /// When its doors lose whatever is told, after the beginning.
+    pub deaf: Vec<Range<Duration>>,
+    /// What was captured of its notices.
+    pub captured: Arc<Accounts>,
+    /// What was applied at it.
+    pub applied: Arc<Accounts>,
+}
+
+impl Place {
+    /// Whether its doors lose what is told now.
+    pub(super) fn is_deaf(&self, since_begin: Duration) -> bool {
+        self.deaf.iter().any(|deaf| deaf.contains(&since_begin))
+    }
 }
 
 impl World {
-    pub(super) async fn new(profile: Profile, dice: &mut Dice) -> Result<Self, String> {
+    pub(super) async fn new(profile: Profile, planted: Option<Planted>, dice: &mut Dice) -> Result<Self, String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
         let topics = Topics::new("t").map_err(|error| words(&error))?;
         let bucket = BucketName::new("bucket").map_err(|error| words(&error))?;
@@ -52,19 +67,18 @@ impl World {
         let mut places = Vec::new();
         for name in ["east", "west", "north"].into_iter().take(profile.sites) {
             let name = SiteName::new(name).map_err(|error| words(&error))?;
-            places.push(place(name, quirks.clone(), &profile, dice));
+            places.push(place(name, quirks.clone(), &profile, planted, dice));
         }
         let keys: Result<_, _> = profile.keys.iter().copied().map(ObjectKey::new).collect();
-        let log = MemoryLog::new();
         let world = Self {
-            wire: Arc::new(Wire::new(log.clone(), Dice::new(dice.seed(), "wire"))),
-            log,
+            log: MemoryLog::new(),
             codec: Arc::new(Codec::new().map_err(|error| words(&error))?),
             keys: keys.map_err(|error| words(&error))?,
             topics,
             bucket,
             places,
             profile,
+            planted,
             faults: Mutex::default(),
         };
         for place in &world.places {
@@ -99,20 +113,28 @@ impl World {
     pub(super) fn faults(&self) -> Vec<String> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-
-    /// The log as processes reach it.
-    pub(super) fn home(&self) -> Arc<dyn Log> {
-        Arc::<Wire>::clone(&self.wire)
-    }
 }
 
-fn place(name: SiteName, quirks: Quirks, profile: &Profile, dice: &mut Dice) -> Place {
+fn place(name: SiteName, quirks: Quirks, profile: &Profile, planted: Option<Planted>, dice: &mut Dice) -> Place {
     let skew_ns = i64::try_from(dice.up_to(profile.skew).as_nanos()).unwrap_or(0);
     let clock: Arc<dyn Clock> = Arc::new(SiteClock::new(skew_ns));
     let now = Arc::clone(&clock);
     let options = MemorySiteOptions::new(name.clone(), quirks, Arc::new(move || now.now_ns()), dice.seed());
-    let options = MemorySiteOptions { min_part_bytes: 4, write_expiry: EXPIRY, ..options };
-    Place { name, store: MemorySite::new(options), clock }
+    let never = planted == Some(Planted::RequestsNeverExpire);
+    let write_expiry = if never { Duration::from_secs(3_600) } else { EXPIRY };
+    let options = MemorySiteOptions { min_part_bytes: 4, write_expiry, ..options };
+    let deaf = if profile.deaf { deaf(dice) } else { Vec::new() };
+    let (captured, applied) = Default::default();
+    Place { name, store: MemorySite::new(options), clock, deaf, captured, applied }
+}
+
+/// Up to two spans in which the doors of a site lose everything.
+fn deaf(dice: &mut Dice) -> Vec<Range<Duration>> {
+    let spans = (0..dice.below(3)).map(|_| {
+        let from = dice.up_to(Duration::from_secs(20));
+        from..from + Duration::from_secs(1) + dice.up_to(Duration::from_secs(8))
+    });
+    spans.collect()
 }
 
 fn spec(name: TopicName, cleanup: Cleanup) -> TopicSpec {

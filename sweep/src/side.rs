@@ -1,0 +1,61 @@
+//! What one site lists of one key.
+
+use std::collections::BTreeMap;
+
+use twinlog_schemas::{Retention, SiteName, Tags, VersionId, VersionKind};
+
+/// One site's versions of one key.
+#[derive(Debug, Clone)]
+pub struct Side<'a> {
+    /// The site.
+    pub site: &'a SiteName,
+    /// What it lists, by version id.
+    pub lines: BTreeMap<VersionId, Line>,
+    /// Since when no notice of this site can have been lost, nanoseconds since the Unix epoch; `None` where that is not
+    /// known of any time.
+    pub unbroken_since_ns: Option<i64>,
+}
+
+impl Side<'_> {
+    /// Whether a removal here of a version born at `born_ms` would have been told: the millisecond itself is too late.
+    pub(crate) fn would_have_told(&self, born_ms: i64) -> bool {
+        self.unbroken_since_ns.is_some_and(|since| i128::from(since) < i128::from(born_ms) * 1_000_000)
+    }
+}
+
+/// One version of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// OBJECT or DELETE_MARKER.
+    pub kind: VersionKind,
+    /// The modification time in milliseconds since the Unix epoch.
+    pub modified_ms: i64,
+    /// The ETag of an object.
+    pub etag: Option<String>,
+    /// What the listing shows of the attributes; what it does not show is not compared.
+    pub attributes: Attributes,
+}
+
+/// The three categories, as far as they were listed or looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// The tags.
+    pub tags: Option<Tags>,
+    /// The retention; one that has run out is given as none.
+    pub retention: Option<Option<Retention>>,
+    /// The legal hold.
+    pub legal_hold: Option<bool>,
+}
+
+impl Attributes {
+    /// Whether they agree in every category that both sides show.
+    #[must_use]
+    pub fn agree(&self, other: &Self) -> bool {
+        fn same<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        same(&self.tags, &other.tags)
+            && same(&self.retention, &other.retention)
+            && same(&self.legal_hold, &other.legal_hold)
+    }
+}

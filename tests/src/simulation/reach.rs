@@ -1,6 +1,5 @@
 //! A store as a process reaches it: everything waits while the process is stopped, before it is sent and before its
-//! answer is read. A write that waits is signed already, and the store refuses it once it has expired. Planted faults in
-//! how stores are written to are here too.
+//! answer is read. Planted faults in how stores are written to are here too.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
 use twinlog_schemas::{BucketName, ObjectKey, Part, Retention, SiteName, Tags, VersionRef};
 use twinlog_site::{
     Body, BodyStream, BodyWish, BucketState, ListFrom, ListedVersion, NoticeStream, PartWritten, Precondition, Reading,
@@ -42,15 +40,14 @@ impl Reach {
         answer
     }
 
-    /// One write: signed, then not sent while the process is stopped.
+    /// One write: not sent while the process is stopped, and refused by the store once its signature has expired.
     async fn write<T>(
         &self,
         subject: &VersionRef,
         write: impl Future<Output = Result<T, SiteError>> + Send,
     ) -> Result<T, SiteError> {
-        let signed = Instant::now();
-        self.gate.pass().await;
-        if signed.elapsed() > EXPIRY && !self.is(Planted::RequestsNeverExpire) {
+        let signed = self.gate.pass_signed().await;
+        if signed > EXPIRY && !self.is(Planted::RequestsNeverExpire) {
             return Err(self.expired(subject));
         }
         let answer = write.await;

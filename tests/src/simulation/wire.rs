@@ -12,7 +12,7 @@ use twinlog_log::{
 };
 
 use super::dice::Dice;
-use super::gate::Gate;
+use super::gate::{Gate, HEARD};
 use super::planted::Tongue;
 
 /// The way to the log.
@@ -154,7 +154,8 @@ impl Membership for WireMembership {
         }
         if self.gate.pass().await {
             // Who wakes has not heard yet of what it lost meanwhile, and acts until it does.
-            tokio::time::sleep(up_to(&self.dice, 200)).await;
+            let longest = u64::try_from(HEARD.as_millis()).unwrap_or(0);
+            tokio::time::sleep(up_to(&self.dice, longest)).await;
         }
         match self.untold.take() {
             Some(change) => Ok(change),

@@ -100,6 +100,7 @@ impl twinlog_consumer::observe::Observer for OfApply {
 
     fn replicated(&self, _: Stream<'_>, _: f64, _: u64) {}
     fn replica_write(&self, _: Stream<'_>, _: &'static str) {}
+    fn unproved(&self, _: Stream<'_>) {}
     fn retried(&self, _: Stream<'_>, _: &str) {}
     fn dead_letter(&self, _: Stream<'_>, _: &str) {}
     fn held(&self, _: Stream<'_>, _: Option<&str>) {}

@@ -217,6 +217,7 @@ impl Client<'_> {
         let tags = if set { self.tags() } else { Tags::new() };
         self.said.push(format!("{tags:?}"));
         self.client().tag(&version.bucket, &version.key, Some(&version.version_id), &tags)?;
+        self.ledger.tags.insert(version.clone(), tags);
         self.changed(version, Category::Tags);
         Ok(())
     }
@@ -233,6 +234,7 @@ impl Client<'_> {
     async fn hold(&mut self, on: bool) -> Result<(), SiteError> {
         let Some(version) = self.some(VersionKind::Object).await? else { return Ok(()) };
         self.client().legal_hold(&version.bucket, &version.key, Some(&version.version_id), on)?;
+        self.ledger.holds.insert(version.clone(), on);
         self.changed(version, Category::LegalHold);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use twinlog_schemas::{Category, VersionRef};
+use twinlog_schemas::{Category, Tags, VersionRef};
 
 /// Kept while clients act.
 #[derive(Default)]
@@ -15,6 +15,10 @@ pub(super) struct Ledger {
     pub removed: BTreeSet<VersionRef>,
     /// Which categories of which version a client changed at which site, after birth.
     pub changed: BTreeSet<(VersionRef, Category, usize)>,
+    /// What clients last made of the tags of a version.
+    pub tags: BTreeMap<VersionRef, Tags>,
+    /// What clients last made of the legal hold of a version.
+    pub holds: BTreeMap<VersionRef, bool>,
     /// Versions that an operator was to remove and that a lock keeps.
     pub kept: BTreeSet<VersionRef>,
 }

@@ -311,7 +311,10 @@ impl Machine {
     fn failing(&mut self, place: &Place) -> Arc<dyn Site> {
         let profile = &self.world.profile;
         let (late, dice) = (profile.late_writes, Mutex::new(Dice::new(self.dice.seed(), "transit")));
-        let store = place.store.with_transit(Arc::new(move |_| transit(late, &dice)));
+        // No store takes tags or locks on a condition, so what a client changes between our look and our write is lost.
+        let at_once = profile.last_wins;
+        let transit = move |_| if at_once { Transit::default() } else { transit(late, &dice) };
+        let store = place.store.with_transit(Arc::new(transit));
         if profile.faults == 0 {
             return Arc::new(store);
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use twinlog_log::TopicPartition;
 use twinlog_schemas::{Category, ObjectKey, VersionId, VersionKind, VersionRef};
+use twinlog_site::Reading;
 
 use super::ledger::Ledger;
 use super::shown::Shown;
@@ -167,6 +168,14 @@ impl Judge<'_> {
             return;
         }
         let first = &shown[0];
+        if let Some(Reading::Object(held)) = first.versions.get(id).filter(|_| self.world.profile.last_wins) {
+            let tags = self.ledger.tags.get(version).filter(|tags| **tags != held.tags);
+            let hold = self.ledger.holds.get(version).filter(|hold| **hold != held.legal_hold);
+            if tags.is_some() || hold.is_some() {
+                let (tagged, on) = (&held.tags, held.legal_hold);
+                self.wrong(version, format!("the last change is lost: {tags:?} {hold:?}, there is {tagged:?} {on}"));
+            }
+        }
         for (name, other) in names.iter().zip(shown).skip(1) {
             let (a, b) = (first.versions.get(id), other.versions.get(id));
             if a != b || first.line(id) != other.line(id) {

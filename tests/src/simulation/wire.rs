@@ -168,6 +168,11 @@ impl Membership for WireMembership {
         self.inner.released(lanes).await
     }
 
+    async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError> {
+        self.gate.pass().await;
+        self.inner.claim(lanes, mark).await
+    }
+
     async fn leave(self: Box<Self>) -> Result<(), LogError> {
         self.inner.leave().await
     }

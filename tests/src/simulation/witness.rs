@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use twinlog_consumer::observe::{Outcome, Stream};
-use twinlog_log::lane::{Handler, Slot};
+use twinlog_log::lane::{Before, Handler, Repeat, Slot};
 use twinlog_log::{Fetched, TopicPartition};
 use twinlog_producer::Settled;
 use twinlog_schemas::BucketName;
@@ -54,12 +54,16 @@ impl Handler for Witness {
         self.inner.batch()
     }
 
-    async fn prepare(&self, lane: i32, clean: bool) {
-        self.inner.prepare(lane, clean).await;
+    async fn prepare(&self, lane: i32, before: Before) {
+        self.inner.prepare(lane, before).await;
     }
 
     async fn gap(&self, partition: &TopicPartition, from: i64, to: i64) {
         self.inner.gap(partition, from, to).await;
+    }
+
+    fn may_repeat(&self, again: tokio::sync::mpsc::Sender<Repeat>) {
+        self.inner.may_repeat(again);
     }
 
     async fn handle(&self, slot: &mut Slot, records: &[Fetched]) {
@@ -100,6 +104,7 @@ impl twinlog_consumer::observe::Observer for OfApply {
 
     fn replicated(&self, _: Stream<'_>, _: f64, _: u64) {}
     fn replica_write(&self, _: Stream<'_>, _: &'static str) {}
+    fn in_flight(&self, _: Stream<'_>, _: i64) {}
     fn unproved(&self, _: Stream<'_>) {}
     fn retried(&self, _: Stream<'_>, _: &str) {}
     fn dead_letter(&self, _: Stream<'_>, _: &str) {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use twinlog_index::{Index, Merge};
-use twinlog_log::lane::{Handler, Slot};
+use twinlog_log::lane::{Before, Handler, Repeat, Slot};
 use twinlog_log::{Fetched, TopicPartition};
 use twinlog_producer::notice::Door;
 use twinlog_schemas::codec::Codec;
@@ -39,12 +39,17 @@ impl Handler for Hands {
         self.inner.batch()
     }
 
-    async fn prepare(&self, lane: i32, clean: bool) {
-        self.inner.prepare(lane, clean || self.planted == Planted::TakeoverAtOnce).await;
+    async fn prepare(&self, lane: i32, before: Before) {
+        let before = if self.planted == Planted::TakeoverAtOnce { Before::Clean } else { before };
+        self.inner.prepare(lane, before).await;
     }
 
     async fn gap(&self, partition: &TopicPartition, from: i64, to: i64) {
         self.inner.gap(partition, from, to).await;
+    }
+
+    fn may_repeat(&self, again: tokio::sync::mpsc::Sender<Repeat>) {
+        self.inner.may_repeat(again);
     }
 
     async fn handle(&self, slot: &mut Slot, records: &[Fetched]) {

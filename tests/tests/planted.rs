@@ -1,0 +1,58 @@
+//! The simulation bites: each fault that is planted is noticed by a named profile within a stated number of seeds. (That
+//! the same profiles are clean without it is what `simulation.rs` shows.)
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use twinlog_tests::simulation::{Planted, profile, run_seeds};
+
+/// Which profile notices which fault, within how many seeds.
+const NOTICED: &[(Planted, &str, u64)] = &[
+    (Planted::FactsPlanNothing, "versions", 60),
+    (Planted::RemovalForgotten, "markers", 20),
+    (Planted::BirthsUnsaid, "locks", 60),
+    (Planted::TagsUnasked, "tags", 60),
+    (Planted::LocksUnasked, "locks", 60),
+    (Planted::NullsUnsaid, "nulls", 20),
+    (Planted::UnknownsUnsaid, "lossy", 60),
+    (Planted::RequestsNeverExpire, "zombies", 120),
+    (Planted::AuditWithoutBaseline, "locks", 20),
+    (Planted::MarkerBlind, "markers", 20),
+    (Planted::CommitBeforePlan, "crashes", 80),
+    (Planted::LedgerOffByOne, "crashes", 80),
+    (Planted::ReplicaNoticesDropped, "tags", 20),
+    (Planted::ChangesCreate, "tags", 30),
+    (Planted::FactsIgnored, "tags", 20),
+    (Planted::TiesUnbroken, "ties", 60),
+    (Planted::ComplianceForgotten, "locks", 60),
+    (Planted::SweepsCreateAll, "lossy", 40),
+];
+
+/// What no profile notices yet: the profile is missing, or the rule is one of two walls and the other one holds.
+const UNNOTICED: &[Planted] = &[
+    Planted::MarkerUnseen,
+    Planted::NullsBlind,
+    Planted::KeysUnordered,
+    Planted::RemovalsAsReplicas,
+    Planted::TakeoverAtOnce,
+    Planted::ReceiptsForgotten,
+];
+
+#[test]
+fn every_planted_fault_is_noticed() {
+    let missed: Vec<_> = NOTICED
+        .iter()
+        .filter(|(planted, name, within)| {
+            run_seeds(&profile(name).unwrap(), 0..*within, Some(*planted), 2, true).is_empty()
+        })
+        .map(|(planted, name, within)| format!("{} is not noticed by {within} seeds of {name}", planted.name()))
+        .collect();
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn every_fault_is_spoken_of_once() {
+    let spoken = |planted: &Planted| {
+        NOTICED.iter().filter(|(noticed, _, _)| noticed == planted).count()
+            + UNNOTICED.iter().filter(|unnoticed| *unnoticed == planted).count()
+    };
+    assert!(Planted::ALL.iter().all(|planted| spoken(planted) == 1));
+}

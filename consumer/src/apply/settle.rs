@@ -196,7 +196,9 @@ impl Apply {
                 self.parts.observer.doubted(self.stream(job));
                 self.ask_here(slot, job).await;
                 let told = self.version(slot, &job.version).await;
-                progress.answered = told.answer(self.parts.here.name()).map(|told| told.answer.reading.clone());
+                let answer = told.answer(self.parts.here.name()).map(|told| told.answer.reading.clone());
+                let doubted = progress.held.take();
+                progress.answered = answer.filter(|answer| doubted.is_some_and(|held| is_about(answer, &held.reading)));
                 progress.must_read = true;
                 Ok(Step::Again)
             }
@@ -327,6 +329,19 @@ impl Apply {
             None
         };
         Ok(Held { reading, listed_ms })
+    }
+}
+
+/// Whether an answer is about what was in doubt. A value that came in its place meanwhile may be a client's whose notice
+/// is under way as well: it is in doubt anew.
+fn is_about(answer: &StoreReading, doubted: &Reading) -> bool {
+    match doubted {
+        Reading::Absent => !answer.present,
+        Reading::Marker { .. } => answer.present,
+        Reading::Object(held) => {
+            answer.present
+                && (&answer.tags, answer.retention, answer.legal_hold) == (&held.tags, held.retention, held.legal_hold)
+        }
     }
 }
 

@@ -90,6 +90,30 @@ async fn a_doubt_is_asked_until_it_is_answered_and_again_for_another_value() {
     assert_eq!(lab.seen.told().doubts, 2, "two values were in doubt");
 }
 
+/// Scenario: while the sure door is given its time, the client changes the value in doubt; the answer names the new one.
+/// Guarantee: the new value's own notice is given the same time.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_comes_while_another_is_in_doubt_is_a_doubt_of_its_own() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("before")).unwrap();
+    let fact = lab.tags_fact("east", &version, "theirs", Basis::Known);
+    let answering = async {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("mine")).unwrap();
+        let first = lab.doubted(1).await;
+        lab.say(&lab.tags_fact("west", &version, "before", Basis::Known)).await;
+        lab.say(&answer(&lab, &version, first)).await;
+        let second = lab.doubted(2).await;
+        assert_eq!(lab.object(&version).await.tags, tags("mine"), "its notice is under way");
+        lab.say(&lab.tags_fact("west", &version, "mine", Basis::Known)).await;
+        lab.say(&answer(&lab, &version, second)).await;
+    };
+    tokio::join!(lab.apply_fact(&fact), answering);
+    assert_eq!(lab.object(&version).await.tags, tags("mine"));
+}
+
 /// Scenario: an unexplained legal hold stands in the way of a removal.
 /// Guarantee: the removal waits for the answer; the hold turns out to be a client's, so it refuses.
 #[tokio::test(start_paused = true)]

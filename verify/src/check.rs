@@ -51,34 +51,47 @@ async fn both<E>(sides: [&dyn Side<Error = E>; 2], pair: &[ListedVersion; 2], de
     differ("the listed kind", Some(kind(one).to_owned()), Some(kind(other).to_owned()));
     differ("the listed time in ms", Some(one.modified_ms.to_string()), Some(other.modified_ms.to_string()));
     differ("the listed ETag", one.etag.clone(), other.etag.clone());
-    // RustFS lists what an encrypted multipart object takes on its disks. What can be read of it is compared besides.
-    let parts = one.etag.as_deref().is_some_and(|etag| etag.contains('-'));
-    if !parts {
+    let objects = pair.iter().all(|line| line.kind == VersionKind::Object);
+    let look = objects && (depth != Depth::Listings || one.size != other.size);
+    let read = if look { Some(read(sides, pair, depth.bodies_up_to()).await?) } else { None };
+    if !read.as_ref().is_some_and(same_length) {
         differ("the listed size", one.size.map(|size| size.to_string()), other.size.map(|size| size.to_string()));
     }
-    let objects = pair.iter().all(|line| line.kind == VersionKind::Object);
-    if objects && depth != Depth::Listings {
-        described(sides, pair, depth, &mut report).await?;
+    if let Some(read) = read.filter(|_| depth != Depth::Listings) {
+        described(one, read, depth.bodies_up_to().is_some(), &mut report);
     }
     Ok(report)
 }
 
-async fn described<E>(
+async fn read<E>(
     [left, right]: [&dyn Side<Error = E>; 2],
     [one, other]: &[ListedVersion; 2],
-    depth: Depth,
-    report: &mut Report,
-) -> Result<(), E> {
-    let wish = depth.bodies_up_to();
-    match futures::try_join!(left.describe(one, wish), right.describe(other, wish))? {
-        (Described::Object(left), Described::Object(right)) => {
+    bodies_up_to: Option<u64>,
+) -> Result<[Described; 2], E> {
+    let (left, right) = futures::try_join!(left.describe(one, bodies_up_to), right.describe(other, bodies_up_to))?;
+    Ok([left, right])
+}
+
+/// Whether both ends give a reader equally many bytes. What a store lists may be what an encrypted object takes on its
+/// disks, which differs from one writing to the next.
+fn same_length(read: &[Described; 2]) -> bool {
+    let length = |of: &Described| match of {
+        Described::Object(description) => description.attributes.get("Content-Length").cloned(),
+        Described::Gone | Described::Unreadable(_) => None,
+    };
+    let [one, other] = read.each_ref().map(length);
+    one.is_some() && one == other
+}
+
+fn described(line: &ListedVersion, read: [Described; 2], bodies: bool, report: &mut Report) {
+    match read {
+        [Described::Object(left), Described::Object(right)] => {
             report.bytes += left.body_read.unwrap_or(0);
-            report.unread += u64::from(wish.is_some() && left.body_read.is_none());
-            attributes(one, &left, &right, report);
+            report.unread += u64::from(bodies && left.body_read.is_none());
+            attributes(line, &left, &right, report);
         }
-        (left, right) => report.differs(of(one, "reading it", told(left), told(right))),
+        [left, right] => report.differs(of(line, "reading it", told(left), told(right))),
     }
-    Ok(())
 }
 
 /// How the reading of a version went that was not read at both ends.

@@ -108,12 +108,16 @@ async fn read_all(reader: &Bucket, listing: &Listing, cases: &[Case], written: &
         let name = format!("{} of {} at {}", case.name, written.home, reader.label);
         let listed = listing.get(&key).and_then(|of_key| of_key.iter().find(|listed| listed.id == born.id));
         let Some(listed) = listed else { return vec![format!("{name}: {key:?} version {} is not listed", born.id)] };
-        let described = match describe(reader, listed, u64::MAX).await {
+        // Both ends' bodies were found equal before: it is enough to read one of them.
+        let bodies_up_to = if reader.label == written.home { 0 } else { u64::MAX };
+        let described = match describe(reader, listed, bodies_up_to).await {
             Ok(described) => described,
             Err(refused) => return vec![format!("{name}: {refused}")],
         };
         let mut wanted = case.shows.clone();
-        wanted.insert("body".to_owned(), Shown::Value(born.body.clone()));
+        if bodies_up_to > 0 {
+            wanted.insert("body".to_owned(), Shown::Value(born.body.clone()));
+        }
         let wrong = faults(&wanted, &described.attributes);
         wrong.into_iter().map(|fault| format!("{name}: {fault}")).collect()
     });

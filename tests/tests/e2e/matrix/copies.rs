@@ -1,7 +1,6 @@
 //! Copies: of a version to another key and onto itself, as it is and anew, also of a replica.
 
 use super::{
-    bodies::PART,
     case::{Body, Case, case},
     deed::Deed,
     story::{Story, story},
@@ -14,7 +13,7 @@ pub fn stories() -> Vec<Story> {
         let case = case(NOUN, name).sends("Content-Type", "a/b").sends("x-amz-meta-colour", "blue");
         case.sends("x-amz-tagging", "of=original")
     };
-    let parts = |case: Case| case.body(Body::Parts(vec![(1, PART), (2, 3)]));
+    let parts = |case: Case| case.body(Body::Parts(vec![(1, 7)]));
     vec![
         story(original("as it is")).first(Deed::Copy(" copy")).sibling(" copy", AS_IT_IS),
         story(original("anew")).first(Deed::CopyAnew(" copy")).sibling(" copy", ANEW),

@@ -1,7 +1,6 @@
 //! Markers and removals.
 
 use super::{
-    bodies::PART,
     case::{Body, case},
     deed::Deed,
     story::{Story, story},
@@ -11,7 +10,7 @@ const NOUN: &str = "removals";
 
 pub fn stories() -> Vec<Story> {
     let plain = |name| story(case(NOUN, name));
-    let parts = |name| story(case(NOUN, name).body(Body::Parts(vec![(1, PART), (2, 3)])));
+    let parts = |name| story(case(NOUN, name).body(Body::Parts(vec![(1, 7)])));
     vec![
         plain("marked").first(Deed::Mark).marked(),
         plain("marked by list").first(Deed::MarkByList).marked(),

@@ -10,7 +10,6 @@ use aws_sdk_s3::{
 use twinlog_tests::server::StoreKind;
 
 use super::{
-    bodies::PART,
     case::{Body, Case, case},
     deed::Deed,
     story::{Story, story},
@@ -41,7 +40,7 @@ pub fn cases() -> Vec<Case> {
         shows(retained("governance", &Governance, days(1)), &Governance, days(1)),
         shows(retained("compliance", &Compliance, days(1)), &Compliance, days(1)),
         shows(retained("of a multipart upload", &Governance, days(2)), &Governance, days(2))
-            .body(Body::Parts(vec![(1, PART), (2, 3)])),
+            .body(Body::Parts(vec![(1, 7)])),
         shows(retained("for a century", &Governance, days(36_500)), &Governance, days(36_500)),
         case(NOUN, "none").lacks("retention"),
         retained("in the past", &Governance, DateTime::from_secs(1))

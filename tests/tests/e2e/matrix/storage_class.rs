@@ -1,9 +1,6 @@
 //! Storage classes: two that both stores keep; any other is a tier's name to them.
 
-use super::{
-    bodies::PART,
-    case::{Body, Case, case},
-};
+use super::case::{Body, Case, case};
 
 const NOUN: &str = "storage class";
 const NAME: &str = "x-amz-storage-class";
@@ -16,7 +13,7 @@ pub fn cases() -> Vec<Case> {
         of("reduced redundancy", REDUCED).shows("storage class", REDUCED),
         of("reduced redundancy of a multipart upload", REDUCED)
             .shows("storage class", REDUCED)
-            .body(Body::Parts(vec![(1, PART), (2, 3)])),
+            .body(Body::Parts(vec![(1, 7)])),
         of("infrequent access", "STANDARD_IA").refused_everywhere(400, "InvalidStorageClass"),
         of("archive", "GLACIER").refused_everywhere(400, "InvalidStorageClass"),
     ]

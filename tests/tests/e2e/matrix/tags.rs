@@ -3,7 +3,6 @@
 use twinlog_tests::server::StoreKind;
 
 use super::{
-    bodies::PART,
     case::{Body, Case, case},
     deed::Deed,
     story::{Story, story},
@@ -49,11 +48,9 @@ pub fn cases() -> Vec<Case> {
                 ("9", "j"),
             ],
         ),
-        of("of a multipart upload", &[("in", "parts")]).body(Body::Parts(vec![(1, PART), (2, 3)])),
+        of("of a multipart upload", &[("in", "parts")]).body(Body::Parts(vec![(1, 7)])),
         case(NOUN, "ten of the longest").tags(&longest("t")),
-        case(NOUN, "ten of the longest, of a multipart upload")
-            .tags(&longest("t"))
-            .body(Body::Parts(vec![(1, PART), (2, 3)])),
+        case(NOUN, "ten of the longest, of a multipart upload").tags(&longest("t")).body(Body::Parts(vec![(1, 7)])),
         case(NOUN, "ten of the longest marks").tags(&longest(MARKS)).refused(StoreKind::MinIo, 400, "MetadataTooLarge"),
         of("beyond ASCII", &[("grün", "日本")]).refused(StoreKind::MinIo, 400, "InvalidTag"),
         of(

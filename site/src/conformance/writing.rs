@@ -137,7 +137,7 @@ pub(super) async fn treats_expired_retention(bench: &Bench) -> Outcome {
     replica.retention = Some(bench.retained(RetentionMode::Governance, -3600));
     let put = bench.put_absent(&replica, b"x").await;
     if bench.quirks.refuses_past_retention {
-        refused(put, SiteErrorKind::Refused, "a retention in the past")?;
+        refused(put, SiteErrorKind::Expired, "a retention in the past")?;
     } else {
         put?;
     }

@@ -36,7 +36,7 @@ impl Refusal {
     pub(super) const LOCK_ABSENT: Self =
         Self::new(SiteErrorKind::LockAbsent, 400, "InvalidRequest", "bucket is missing ObjectLockConfiguration");
     pub(super) const PAST: Self =
-        Self::new(SiteErrorKind::Refused, 400, "InvalidArgument", "the retain until date must be in the future");
+        Self::new(SiteErrorKind::Expired, 400, "InvalidArgument", "the retain until date must be in the future");
     pub(super) const UNVERSIONED: Self =
         Self::new(SiteErrorKind::BucketState, 400, "InvalidArgument", "version id given but versioning not enabled");
     pub(super) const DIGEST: Self =

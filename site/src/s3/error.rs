@@ -86,6 +86,8 @@ const WORDS: &[(&str, &str, SiteErrorKind)] = &[
     ("InvalidRequest", "missing objectlock", Kind::LockAbsent),
     ("InvalidRequest", "object lock", Kind::LockAbsent),
     ("InvalidArgument", "control characters", Kind::NameRefused),
+    ("InvalidArgument", "retain until date must be in the future", Kind::Expired),
+    ("InvalidRequest", "retain until date must be in the future", Kind::Expired),
 ];
 
 /// The meaning of an answer.
@@ -297,6 +299,8 @@ mod tests {
         for (status, code, message, wanted) in [
             (403, "AccessDenied", "Access Denied.", Kind::AccessDenied),
             (403, "AccessDenied", "Request has expired", Kind::Expired),
+            (400, "InvalidArgument", "The retain until date must be in the future", Kind::Expired),
+            (400, "InvalidRequest", "the retain until date must be in the future!", Kind::Expired),
             (400, "InvalidRequest", "Object is WORM protected and cannot be overwritten", Kind::Locked),
             (400, "ObjectLocked", "Object is WORM protected and cannot be overwritten", Kind::Locked),
             (400, "InvalidRequest", "Bucket is missing Object Lock Configuration", Kind::LockAbsent),

@@ -1,9 +1,13 @@
 //! How a crowd's work ends: equal sites, and every dead letter named.
 //!
-//! One thing the sites cannot agree on while it lasts: a client at one site removes a version, and at the other a client
-//! has locked it. The lock is not broken, and the removal becomes a dead letter; when the lock ends, the version goes.
+//! One thing the sites cannot agree on while it lasts: a client at one site removes a version, or replaces a null
+//! version, that a client at the other has locked. The lock is not broken, and the change becomes a dead letter; when
+//! the lock ends, it is made.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use aws_sdk_s3::types::{ObjectLockLegalHoldStatus, ObjectLockMode};
 use twinlog_schemas::VersionId;
@@ -19,8 +23,12 @@ use crate::{
     until::until,
 };
 
-/// The only reason for which a crowd's changes may become dead letters.
-pub const LOCKED: &str = "lock-refuses-removal";
+/// For what reasons a crowd's changes may become dead letters: a lock kept a version from being removed, or a null
+/// version from being replaced.
+pub const LOCKED: [&str; 2] = ["lock-refuses-removal", "locked-at-target"];
+
+/// More differences are not shown.
+const SHOWN: usize = 20;
 
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +39,7 @@ pub struct Settled {
     pub bytes: u64,
     /// Orders that only ties decide.
     pub ties: u64,
-    /// Versions that a lock kept at one site until it was taken off.
+    /// Versions that a lock kept at a site as they were, until it was taken off.
     pub kept: usize,
     /// Dead letters by reason.
     pub letters: BTreeMap<String, usize>,
@@ -51,14 +59,21 @@ pub async fn settle(deployment: &Deployment, bucket: &str, within: Duration) -> 
             Err(waiting) => return Ok(Err(waiting)),
         };
         let letters = [letters(deployment, bucket, Site::East).await?, letters(deployment, bucket, Site::West).await?];
-        let others = report.differences.iter().filter(|difference| !kept_by_a_lock(bucket, difference, &letters));
-        let others: Vec<String> = others.take(20).map(|of| of.told("east", "west").to_string()).collect();
-        Ok(if others.is_empty() { Ok(report.differences) } else { Err(others.join("\n")) })
+        let mut kept = BTreeSet::new();
+        let mut others = Vec::new();
+        for difference in &report.differences {
+            let sites = kept_by_locks(bucket, difference, &letters);
+            if sites.is_empty() && others.len() < SHOWN {
+                others.push(difference.told("east", "west").to_string());
+            }
+            let id = difference.version_id.clone().unwrap_or_else(VersionId::null);
+            kept.extend(sites.into_iter().map(|site| (site, difference.key.clone(), id.clone())));
+        }
+        Ok(if others.is_empty() { Ok(kept) } else { Err(others.join("\n")) })
     })
     .await?;
-    for difference in &kept {
-        let at = if difference.left.is_some() { &sides[0] } else { &sides[1] };
-        free(at, difference).await?;
+    for (site, key, id) in &kept {
+        free(&sides[site.index()], key.as_str(), id.as_str()).await?;
     }
     let what = format!("the buckets {bucket} differed though no lock was left");
     let report = until(&what, within, async || {
@@ -66,7 +81,8 @@ pub async fn settle(deployment: &Deployment, bucket: &str, within: Duration) -> 
             Ok(report) => report,
             Err(waiting) => return Ok(Err(waiting)),
         };
-        let told: Vec<_> = report.differences.iter().take(20).map(|of| of.told("east", "west").to_string()).collect();
+        let told: Vec<_> =
+            report.differences.iter().take(SHOWN).map(|of| of.told("east", "west").to_string()).collect();
         Ok(if told.is_empty() { Ok(report) } else { Err(told.join("\n")) })
     })
     .await?;
@@ -99,32 +115,33 @@ async fn letters(deployment: &Deployment, bucket: &str, site: Site) -> Result<Ve
     let mut letters = deployment.progress().letters(site).await?;
     let of_bucket = |record: &str| record.strip_prefix(bucket).is_some_and(|rest| rest.starts_with(['/', '\0']));
     letters.retain(|letter| of_bucket(&letter.record) || letter.record.is_empty());
-    match letters.iter().find(|letter| letter.reason != LOCKED) {
+    match letters.iter().find(|letter| !LOCKED.contains(&letter.reason.as_str())) {
         None => Ok(letters),
         Some(other) => Err(LabError::Letter { site, reason: other.reason.clone(), record: other.record.clone() }),
     }
 }
 
-/// Whether the version is at one site only, and a dead letter there says that a lock refused its removal.
-fn kept_by_a_lock(bucket: &str, difference: &Difference, letters: &[Vec<Letter>; 2]) -> bool {
-    let at = match (&difference.left, &difference.right) {
-        (Some(_), None) => &letters[0],
-        (None, Some(_)) => &letters[1],
-        _ => return false,
+/// At which sites a dead letter says that a lock of this version is why it differs: it is at that site only, or it is
+/// the null version.
+fn kept_by_locks(bucket: &str, difference: &Difference, letters: &[Vec<Letter>; 2]) -> Vec<Site> {
+    let Some(id) = &difference.version_id else { return Vec::new() };
+    let told = |site: &Site| {
+        let values = [&difference.left, &difference.right];
+        let here_only = values[site.index()].is_some() && values[site.other().index()].is_none();
+        let key = difference.key.as_str();
+        (id.is_null() || difference.what == "the version" && here_only)
+            && letters[site.index()].iter().any(|letter| letter.is_of(bucket, key, id.as_str()))
     };
-    let (key, id) = (difference.key.as_str(), difference.version_id.as_ref().map_or("", VersionId::as_str));
-    difference.what == "the version" && at.iter().any(|letter| letter.is_of(bucket, key, id))
+    Site::BOTH.into_iter().filter(told).collect()
 }
 
 /// Takes the locks of a version off as a client does, or waits until COMPLIANCE has run out.
-async fn free(at: &Bucket, difference: &Difference) -> Result<(), LabError> {
-    let id = difference.version_id.as_ref().map_or("null", VersionId::as_str);
-    let key = difference.key.as_str();
+async fn free(at: &Bucket, key: &str, id: &str) -> Result<(), LabError> {
     let head = at.client.head_object().bucket(&at.name).key(key).version_id(id).send().await;
     let head = match head.map_err(Refused::doing(format!("HEAD {key:?} version {id}"))) {
         Ok(head) => head,
         // The lock has ended by itself, and the version is gone.
-        Err(refused) if refused.status == Some(404) => return Ok(()),
+        Err(refused) if matches!(refused.status, Some(404 | 405)) => return Ok(()),
         Err(refused) => return Err(refused.into()),
     };
     let version = Listed {

@@ -17,8 +17,8 @@ const ACTS: u64 = 600;
 const SOON: Duration = Duration::from_secs(400);
 
 /// Scenario: three clients at each site do 600 things together. Guarantees: the sites end equal in every version and
-/// attribute, by the tests' own comparison and by `twinlog verify`; nothing is dead but removals that a lock of the other
-/// site's clients refused, and those versions go when the lock is taken off.
+/// attribute, by the tests' own comparison and by `twinlog verify`; nothing is dead but changes that a lock of the other
+/// site's clients refused, and those are made when the lock is taken off.
 async fn of_seed(stage: &mut Stage, seed: u64) -> Outcome {
     let sites = Site::BOTH.map(|site| stage.at(site));
     let crowd = Crowd { kind: stage.kind(), seed, acts: ACTS, foul: false };
@@ -28,7 +28,7 @@ async fn of_seed(stage: &mut Stage, seed: u64) -> Outcome {
     assert!(tally.done.values().sum::<u64>() > ACTS / 2, "{tally:?}");
     let settled = settle(&stage.deployment, &stage.bucket, SOON).await?;
     println!("seed {seed} on {}: {settled:?}", stage.kind());
-    assert!(settled.letters.keys().all(|reason| reason == LOCKED), "{settled:?}");
+    assert!(settled.letters.keys().all(|reason| LOCKED.contains(&reason.as_str())), "{settled:?}");
     assert!(settled.versions > 100 && settled.bytes > 1_000_000, "{settled:?}");
     let (equal, said) = stage.deployment.verify(&stage.bucket, SOON).await?;
     assert!(equal, "{said}");

@@ -1,8 +1,11 @@
 //! Births create, once; nothing else does.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use twinlog_schemas::{Basis, ContentHeaders, Retention, RetentionMode, Told, Wrote};
 use twinlog_site::Reading;
+use twinlog_site::fault::Fault;
 use twinlog_site::memory::ClientPut;
 
 use super::lab::{Lab, Setup, both, tags};
@@ -119,4 +122,19 @@ async fn a_change_planned_before_the_birth_is_not_forgotten() {
     lab.apply(&lab.event(&version, Told::Tags).await).await;
     lab.apply(&birth).await;
     assert_eq!(lab.object(&version).await.tags, tags("later"));
+}
+
+/// Scenario: the retention of a birth runs out while the write is on its way, and RustFS refuses a date that is past.
+/// Guarantees: the version is written without it; it is no dead letter.
+#[tokio::test(start_paused = true)]
+async fn retention_that_runs_out_on_the_way_is_left_out() {
+    let lab = Lab::new().await;
+    let until_ms = lab.east.now_ns() / 1_000_000 + 1_000;
+    let retention = Some(Retention { mode: RetentionMode::Compliance, until_ms });
+    let version = lab.put(&ClientPut { retention, ..ClientPut::default() });
+    let event = lab.event(&version, Told::Born).await;
+    lab.target.push("put_object", Fault::RespondSlowly(Duration::from_secs(2)));
+    lab.apply(&event).await;
+    assert!(lab.letters().is_empty());
+    assert_eq!(lab.seen.last().0, Outcome::Applied);
 }

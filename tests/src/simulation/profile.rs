@@ -74,8 +74,8 @@ pub struct Profile {
     pub late_writes: u32,
     /// Notices that come after more time than the sure door is given, in percent.
     pub late: u32,
-    /// Whether the last change of tags and of the legal hold is what must hold at the end: where every notice comes within
-    /// the time that the sure door is given, and clocks agree.
+    /// Whether the last change of tags is what must hold at the end, and of a legal hold that one site alone changed: where
+    /// every notice comes within the time that the sure door is given, and clocks agree.
     pub last_wins: bool,
     /// Whether doors lose notices for a while, and sweeps find what they told.
     pub deaf: bool,

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use twinlog_consumer::failure::End;
 use twinlog_consumer::observe::{Outcome, Stream};
 use twinlog_log::lane::{Before, Handler, Repeat, Slot};
 use twinlog_log::{Fetched, TopicPartition};
 use twinlog_producer::Settled;
-use twinlog_schemas::BucketName;
+use twinlog_schemas::{BucketName, SiteName};
 
 /// What the handlers of one group have done, in all its processes together.
 #[derive(Default)]
@@ -104,6 +105,8 @@ impl twinlog_consumer::observe::Observer for OfApply {
 
     fn replicated(&self, _: Stream<'_>, _: f64, _: u64) {}
     fn replica_write(&self, _: Stream<'_>, _: &'static str) {}
+    fn link_held(&self, _: &SiteName, _: &SiteName, _: Option<&str>) {}
+    fn breaker(&self, _: &SiteName, _: &SiteName, _: End, _: bool) {}
     fn in_flight(&self, _: Stream<'_>, _: i64) {}
     fn unproved(&self, _: Stream<'_>) {}
     fn retried(&self, _: Stream<'_>, _: &str) {}

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use twinlog_consumer::conflict::Conflict;
 use twinlog_consumer::failure::End;
 use twinlog_consumer::observe::{Outcome, Stream};
 use twinlog_log::lane::{Before, Handler, Repeat, Slot};
@@ -113,5 +114,6 @@ impl twinlog_consumer::observe::Observer for OfApply {
     fn dead_letter(&self, _: Stream<'_>, _: &str) {}
     fn held(&self, _: Stream<'_>, _: Option<&str>) {}
     fn doubted(&self, _: Stream<'_>) {}
+    fn conflict_decided(&self, _: Stream<'_>, _: &Conflict) {}
     fn gap(&self, _: &str, _: i64) {}
 }

@@ -127,6 +127,7 @@ mod tests {
             key: "key".parse().expect("a key"),
             version_id: id(version),
             said_at_ns: 1,
+            of: None,
             body,
         });
         [(id(version), state)].into()
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_was_removed_is_told_again_whatever_an_operator_says() {
-        let removal = Removal { removed_at_ns: 5, cause: String::new(), lifecycle: false };
+        let removal = Removal { removed_at_ns: 5, cause: String::new(), lifecycle: false, locks_seen: None };
         let known = said("v", FactBody::Removed(removal));
         for missing in [Missing::Listed, Missing::Created] {
             assert_eq!(lacking("v", Some(0), &known, missing), What::Left { gone_at: name("west") });
@@ -173,7 +174,13 @@ mod tests {
             let at_ns = at_ms * 1_000_000 + 999_999;
             said(
                 "null",
-                FactBody::Null(NullRegister { state: NullState::Removed, at_ns, site: name("west"), etag: None }),
+                FactBody::Null(NullRegister {
+                    state: NullState::Removed,
+                    at_ns,
+                    site: name("west"),
+                    etag: None,
+                    over: None,
+                }),
             )
         };
         assert_eq!(lacking("null", Some(0), &removed(BORN_MS), Missing::Listed), What::Left { gone_at: name("west") });
@@ -215,7 +222,7 @@ mod tests {
             let one = Side { site: &east, lines: lines(&versions), unbroken_since_ns: since };
             let same = Side { site: &west, lines: lines(&versions), unbroken_since_ns: since };
             prop_assert!(compare(&one, &same, &BTreeMap::new(), Missing::Listed).is_empty());
-            let removal = Removal { removed_at_ns: 5, cause: String::new(), lifecycle: false };
+            let removal = Removal { removed_at_ns: 5, cause: String::new(), lifecycle: false, locks_seen: None };
             let mut known = BTreeMap::new();
             for version in versions.keys().chain(others.keys()) {
                 known.extend(said(version, FactBody::Removed(removal.clone())));

@@ -14,7 +14,6 @@ const NOTICED: &[(Planted, &str, u64)] = &[
     (Planted::NullsUnsaid, "nulls", 20),
     (Planted::UnknownsUnsaid, "lossy", 60),
     (Planted::RequestsNeverExpire, "zombies", 120),
-    (Planted::AuditWithoutBaseline, "locks", 20),
     (Planted::MarkerBlind, "markers", 20),
     (Planted::CommitBeforePlan, "crashes", 80),
     (Planted::LedgerOffByOne, "crashes", 80),
@@ -28,6 +27,7 @@ const NOTICED: &[(Planted, &str, u64)] = &[
 
 /// What no profile notices yet: the profile is missing, or the rule is one of two walls and the other one holds.
 const UNNOTICED: &[Planted] = &[
+    Planted::AuditWithoutBaseline,
     Planted::MarkerUnseen,
     Planted::NullsBlind,
     Planted::KeysUnordered,

@@ -6,7 +6,7 @@ use twinlog_tests::simulation::{Planted, profile, run_seeds};
 
 /// Which profile notices which fault, within how many seeds.
 const NOTICED: &[(Planted, &str, u64)] = &[
-    (Planted::FactsPlanNothing, "versions", 60),
+    (Planted::FactsPlanNothing, "faults-three", 40),
     (Planted::RemovalForgotten, "markers", 20),
     (Planted::BirthsUnsaid, "locks", 60),
     (Planted::TagsUnasked, "tags", 60),

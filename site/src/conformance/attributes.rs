@@ -52,7 +52,7 @@ pub(super) async fn retention_is_set_shortened_and_lifted(bench: &Bench) -> Outc
         ensure_eq!(bench.object(&version).await?.retention, wanted, "retention");
     }
     let past = bench.retained(RetentionMode::Governance, -3600);
-    refused(bench.site.put_retention(&version, Some(past)).await, SiteErrorKind::Refused, "a date in the past")?;
+    refused(bench.site.put_retention(&version, Some(past)).await, SiteErrorKind::Expired, "a date in the past")?;
     unmoved(bench, &version).await
 }
 

@@ -124,7 +124,7 @@ impl Lab {
         let (log, topics) = (MemoryLog::new(), Topics::new("t").unwrap());
         for site in [east.name(), west.name()] {
             let own = [topics.notices(site), topics.facts(site), topics.receipts(site), topics.dead(site)];
-            for name in own.into_iter().chain([topics.control(site)]) {
+            for name in own {
                 log.create_topic(&spec(name, 2)).await.unwrap();
             }
             log.create_topic(&spec(topics.control(site), 1)).await.unwrap();

@@ -172,7 +172,11 @@ impl MemorySite {
 
     /// The state, after every late request that has arrived by now has acted.
     fn store(&self) -> MutexGuard<'_, Store> {
-        let now_ns = self.now_ns();
+        self.store_at(self.now_ns())
+    }
+
+    /// The store when everything that has arrived by `now_ns` has acted.
+    fn store_at(&self, now_ns: i64) -> MutexGuard<'_, Store> {
         let mut store = self.shared.store.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((arrived_ns, act)) = store.late.arrived(now_ns) {
             act(&mut store, arrived_ns);
@@ -214,8 +218,10 @@ impl MemorySite {
         if !waits.is_zero() {
             tokio::time::sleep(waits).await;
         }
-        // Whatever has arrived by now acts before the answer is looked at.
-        drop(self.store());
+        // Whatever has arrived by now acts before the answer is looked at; one that was waited for has arrived, however
+        // the store's clock stands to the sender's.
+        let arrived_ns = if waits == delay { arrives_ns } else { i64::MIN };
+        drop(self.store_at(self.now_ns().max(arrived_ns)));
         let outcome = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         match outcome {
             Some(outcome) => outcome.map_err(|refusal| refusal.at(&self.shared.options.name, operation, subject)),

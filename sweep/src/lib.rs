@@ -1,6 +1,6 @@
 //! Sweeps: a comparison of two sites' version listings that finds what no notice told. Pure.
 //!
-//! [`compare`] looks at the versions of one key at two sites, and at what the index says of them; [`Finding::asks`]
+//! [`compare()`] looks at the versions of one key at two sites, and at what the index says of them; [`Finding::asks`]
 //! says which site's capture is to look again, and whether with leave to create. Listing the sites, writing the notices
 //! and listing what vanished is left to whoever sweeps.
 //!

@@ -1,7 +1,7 @@
 //! An index on disk: one redb file in a folder of its own, with bounded memory.
 //!
-//! It is a cache of the facts and receipts topics. What is merged is visible at once, in memory ([`young`]), because a
-//! write to the file costs as much for many records as for one; it goes to the file when [`YOUNG`] entries are together,
+//! It is a cache of the facts and receipts topics. What is merged is visible at once, in memory (`young`), because a
+//! write to the file costs as much for many records as for one; it goes to the file when `YOUNG` entries are together,
 //! and is durable at the next checkpoint, every [`StoredConfig::checkpoint_every`] calls and when the index is dropped.
 //! A process that is killed in between finds the state of the last checkpoint, positions included, and reads on from
 //! there. A folder that is missing, corrupt or of another format is made anew, with no positions.

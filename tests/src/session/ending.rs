@@ -123,8 +123,14 @@ mod tests {
     #[test]
     fn only_our_own_processes_are_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let sleep =
-            |folder: &Path| Command::new("sleep").arg("600").current_dir(folder).stdin(Stdio::null()).spawn().unwrap();
+        let sleep = |folder: &Path| {
+            let child = Command::new("sleep").arg("600").current_dir(folder).stdin(Stdio::null()).spawn().unwrap();
+            // The parent goes on before the new program's arguments can be read.
+            while Running::any(child.id()).is_none() {
+                std::thread::yield_now();
+            }
+            child
+        };
         let (mut ours, mut other) = (sleep(folder.path()), sleep(Path::new("/")));
         assert_eq!(Running::of(other.id(), folder.path()), None);
         let running = Running::of(ours.id(), folder.path()).unwrap();

@@ -136,6 +136,7 @@ impl Beside {
         if backlog.set(Backlog::new(follows, Arc::clone(&shared.clock))).is_err() {
             return Err(Failure::internal("the backlog was set twice"));
         }
+        shared.readiness.started();
         Ok(Self { shared, work, rest })
     }
 

@@ -10,6 +10,10 @@ use tokio::sync::watch;
 use super::meters::Metrics;
 use super::names;
 
+/// The start itself: dependencies come to the board one after the other, and the first may be ready before the last one
+/// is known.
+const START: &str = "start";
+
 /// The board on which every dependency reports. Cheap to clone.
 #[derive(Clone)]
 pub struct Readiness {
@@ -46,9 +50,18 @@ pub struct Reported {
 }
 
 impl Readiness {
-    /// A board without dependencies: not ready.
+    /// The board of a process that is starting: not ready, whatever reports, until it is told that all is [started].
+    ///
+    /// [started]: Self::started
     pub fn new(metrics: &Metrics) -> Self {
-        Self { board: watch::Sender::new(BTreeMap::new()), gauge: metrics.gauge(names::READY) }
+        let starting = Self { board: watch::Sender::new(BTreeMap::new()), gauge: metrics.gauge(names::READY) };
+        starting.needs(START);
+        starting
+    }
+
+    /// Every dependency is on the board by now.
+    pub fn started(&self) {
+        self.dependency(START, Need::Always).ready("everything runs");
     }
 
     /// A dependency without which the process is not ready; it is not until it reports so.
@@ -75,7 +88,7 @@ impl Readiness {
     /// Whether every dependency that is needed is ready, and one line for each.
     pub fn report(&self) -> (bool, String) {
         let board = self.board.borrow();
-        let ready = !board.is_empty() && board.values().all(|line| line.ready || line.optional);
+        let ready = board.values().all(|line| line.ready || line.optional);
         let mut text = String::new();
         for (name, line) in board.iter() {
             let word = match (line.ready, line.optional) {

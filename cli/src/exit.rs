@@ -84,6 +84,9 @@ impl Failure {
 pub fn site_advice(kind: SiteErrorKind) -> &'static str {
     match kind {
         SiteErrorKind::Unreachable => "check that the store runs and can be reached from here",
+        SiteErrorKind::Untrusted => {
+            "name in ca_file there the authority that signed the store's certificate, and in endpoint a host that it is for"
+        }
         SiteErrorKind::Credentials => "check access_key and secret_key there",
         SiteErrorKind::AccessDenied => "give Twinlog's principal the permission at the store",
         SiteErrorKind::ClockSkew => "set the clocks of both machines by NTP",

@@ -39,9 +39,8 @@ pub enum Verdict {
 pub fn verdict(end: End, error: &SiteError) -> Verdict {
     use SiteErrorKind as K;
     match (end, error.kind) {
-        (_, K::Unreachable | K::TimedOut | K::Throttled | K::Server | K::StorageFull | K::Expired | K::Malformed) => {
-            Verdict::Retry
-        }
+        (_, K::Unreachable | K::Untrusted | K::TimedOut | K::Throttled | K::Server) => Verdict::Retry,
+        (_, K::StorageFull | K::Expired | K::Malformed) => Verdict::Retry,
         (_, K::ClockSkew) => Verdict::HoldBucket(Reason::ClockSkew),
         (_, K::Credentials) => Verdict::HoldBucket(Reason::Credentials),
         (_, K::NoSuchBucket) => Verdict::HoldBucket(Reason::NoSuchBucket),

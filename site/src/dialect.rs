@@ -53,6 +53,9 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     /// Whether a delete marker can be the null version of a key whose bucket is versioned.
     fn holds_null_markers(&self) -> bool;
 
+    /// Whether a replica's multipart upload can become the null version of a key whose bucket is versioned.
+    fn holds_null_uploads(&self) -> bool;
+
     /// Whether DeleteObject removes a null version that is a marker; if not, DeleteObjects does.
     fn removes_null_markers(&self) -> bool;
 

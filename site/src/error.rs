@@ -27,8 +27,10 @@ pub struct SiteError {
 /// Kinds of store errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SiteErrorKind {
-    /// Connection refused or reset, DNS, TLS.
+    /// Connection refused or reset, DNS, a TLS handshake that failed.
     Unreachable,
+    /// TLS: the store's certificate is not signed by an authority that we trust, or is for another name, or has expired.
+    Untrusted,
     /// No answer in time, or half of one.
     TimedOut,
     /// 503 SlowDown, 429.
@@ -71,4 +73,12 @@ pub enum SiteErrorKind {
     Refused,
     /// An answer that cannot be understood.
     Malformed,
+}
+
+impl SiteErrorKind {
+    /// Whether the store was not reached, or did not answer: nothing is said of what was asked for.
+    #[must_use]
+    pub fn is_of_the_way(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Untrusted | Self::TimedOut)
+    }
 }

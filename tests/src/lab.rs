@@ -20,7 +20,7 @@ use crate::{
     lab_error::LabError,
     pair::{TOKEN, client, twinlog_principal},
     proxy::Proxy,
-    server::{Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions},
+    server::{Authority, Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions, Trust},
     site::Site,
 };
 
@@ -30,14 +30,22 @@ pub struct Lab {
     door: Door,
     brokers: String,
     kafka: Mutex<Kafka>,
-    stores: BTreeMap<StoreKind, OnceCell<Stores>>,
+    stores: BTreeMap<(StoreKind, Way), OnceCell<Stores>>,
     /// Read by tests that leave the broker alone, written by those that do not; always taken before a store's.
     peace: RwLock<()>,
+}
+
+/// How stores are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Clear,
+    Tls,
 }
 
 /// A pair of stores of one kind.
 struct Stores {
     endpoints: [String; 2],
+    trust: [Option<Trust>; 2],
     stores: [Mutex<Store>; 2],
     /// Read by tests that leave both stores alone, written by those that do not.
     peace: RwLock<()>,
@@ -57,7 +65,8 @@ impl Lab {
         let folder = fresh_folder()?;
         let door = Door::open().map_err(LabError::io("opening the door"))?;
         let kafka = Kafka::start(&folder.join("kafka"), Life::Bound).await?;
-        let stores = StoreKind::ALL.into_iter().map(|kind| (kind, OnceCell::new())).collect();
+        let every = StoreKind::ALL.into_iter().flat_map(|kind| [(kind, Way::Clear), (kind, Way::Tls)]);
+        let stores = every.map(|stores| (stores, OnceCell::new())).collect();
         let (brokers, kafka) = (kafka.brokers(), Mutex::new(kafka));
         Ok(Self { folder, door, brokers, kafka, stores, peace: RwLock::new(()) })
     }
@@ -68,29 +77,42 @@ impl Lab {
         &self.brokers
     }
 
-    async fn stores(&self, kind: StoreKind) -> Result<&Stores, LabError> {
+    async fn stores(&self, kind: StoreKind, way: Way) -> Result<&Stores, LabError> {
         let unknown = || LabError::Page { url: kind.to_string(), why: "no such store".to_owned() };
-        self.stores.get(&kind).ok_or_else(unknown)?.get_or_try_init(|| self.start(kind)).await
+        self.stores.get(&(kind, way)).ok_or_else(unknown)?.get_or_try_init(|| self.start(kind, way)).await
     }
 
-    async fn start(&self, kind: StoreKind) -> Result<Stores, LabError> {
+    async fn start(&self, kind: StoreKind, way: Way) -> Result<Stores, LabError> {
         let one = async |site: Site| {
+            let folder = match way {
+                Way::Clear => format!("{}-{site}", kind.name()),
+                Way::Tls => format!("{}-{site}-tls", kind.name()),
+            };
+            let folder = self.folder.join(folder);
             let intake =
                 Intake { origin: self.door.origin(), notices_token: TOKEN.to_owned(), audit_token: TOKEN.to_owned() };
             let options = StoreOptions {
                 site: site.name().to_owned(),
-                folder: self.folder.join(format!("{}-{site}", kind.name())),
+                folder: folder.clone(),
                 root: client(),
                 intake: Some(intake),
                 life: Life::Bound,
             };
-            let store = Store::start(kind, options).await?;
+            let store = match way {
+                Way::Clear => Store::start(kind, options).await?,
+                Way::Tls => {
+                    std::fs::create_dir_all(&folder).map_err(LabError::io(format!("making {}", folder.display())))?;
+                    let authority = Authority::new(&format!("authority of {site}"), &folder.join("authority.pem"))?;
+                    Store::start_over_tls(kind, options, authority.certify()?).await?
+                }
+            };
             store.add_twinlog(&twinlog_principal()).await?;
             Ok::<_, LabError>(store)
         };
         let (east, west) = futures::try_join!(one(Site::East), one(Site::West))?;
         Ok(Stores {
             endpoints: [east.endpoint(), west.endpoint()],
+            trust: [east.trust().cloned(), west.trust().cloned()],
             stores: [Mutex::new(east), Mutex::new(west)],
             peace: RwLock::new(()),
         })
@@ -175,10 +197,23 @@ impl Stage {
     /// # Errors
     /// Whatever does not come up.
     pub async fn prepare(kind: StoreKind, name: &str, options: StageOptions) -> Result<Self, LabError> {
+        Self::prepare_on(kind, Way::Clear, name, options).await
+    }
+
+    /// As [`Stage::prepare`], on a pair of stores that are served over TLS, each with an authority of its own. They
+    /// have no proxies.
+    ///
+    /// # Errors
+    /// Whatever does not come up.
+    pub async fn prepare_over_tls(kind: StoreKind, name: &str, options: StageOptions) -> Result<Self, LabError> {
+        Self::prepare_on(kind, Way::Tls, name, StageOptions { proxies: false, ..options }).await
+    }
+
+    async fn prepare_on(kind: StoreKind, way: Way, name: &str, options: StageOptions) -> Result<Self, LabError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let lab = lab().await?;
         let kafka = Peace::with(&lab.peace, options.alone == Alone::Kafka).await;
-        let stores = lab.stores(kind).await?;
+        let stores = lab.stores(kind, way).await?;
         let peace = [kafka, Peace::with(&stores.peace, options.alone == Alone::Stores).await];
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let short: String = name.replace('_', "-").chars().take(40).collect();
@@ -197,6 +232,7 @@ impl Stage {
                 .as_ref()
                 .map_or_else(|| stores.endpoints[site.index()].clone(), |of| of[site.index()].origin()),
             client_endpoint: stores.endpoints[site.index()].clone(),
+            trust: stores.trust[site.index()].clone(),
             twinlog: twinlog_principal(),
         });
         let parts = Parts {

@@ -86,6 +86,7 @@ impl Pair {
         let sites = [&stores[0], &stores[1]].map(|store| SiteParts {
             endpoint: store.endpoint(),
             client_endpoint: store.endpoint(),
+            trust: None,
             twinlog: twinlog_principal(),
         });
         let parts = Parts {

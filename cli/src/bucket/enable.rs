@@ -119,9 +119,7 @@ async fn subscribe(deployment: &Deployment, name: &SiteName, bucket: &BucketName
     let subject = format!("notices of {bucket} at {name}");
     let change = match site.subscribe(bucket).await {
         Ok(change) => change,
-        Err(error) if matches!(error.kind, SiteErrorKind::Unreachable | SiteErrorKind::TimedOut) => {
-            return Err(deployment.site_failed(&error));
-        }
+        Err(error) if error.kind.is_of_the_way() => return Err(deployment.site_failed(&error)),
         Err(error) => {
             let target = deployment.config.sites.get(name).map_or("", |site| site.targets.sure.as_str());
             let advice = format!(

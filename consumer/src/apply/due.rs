@@ -1,4 +1,5 @@
-//! Removals that a running retention refuses: they are asked for again when it ends.
+//! Removals that a running retention refuses, and null versions that it keeps from being replaced: they are asked for
+//! again when it ends.
 //!
 //! Each is on record in the site's control topic, so it survives every process: kept until its time has come, then a
 //! notice asks the removal's origin to tell of it afresh, which plans it again in the order of its key. Every process
@@ -36,7 +37,7 @@ struct DueRemoval {
     bucket: BucketName,
     key: ObjectKey,
     version_id: VersionId,
-    /// The site that removed the version.
+    /// The site that removed the version, or replaced it.
     origin: SiteName,
     /// When, milliseconds since the Unix epoch.
     at_ms: i64,
@@ -93,7 +94,9 @@ impl Apply {
     /// Puts on record that a removal, refused until then, is to be asked for again; returns once that stands.
     pub(super) async fn put_off(&self, slot: &mut Slot, job: &Job<'_>, index: &VersionState, until_ms: i64) {
         let removed = |site: &&SiteName| index.said.get(site).is_some_and(|said| said.removal.is_some());
-        let Some(origin) = self.links.keys().find(removed) else {
+        let register = index.null();
+        let replaced = |site: &&SiteName| register.as_ref().is_some_and(|register| register.site == **site);
+        let Some(origin) = self.links.keys().find(removed).or_else(|| self.links.keys().find(replaced)) else {
             // Nobody who could be asked: a removal of a site that no link leads from.
             return;
         };

@@ -357,6 +357,7 @@ const fn reason(kind: SiteErrorKind) -> &'static str {
     use SiteErrorKind as K;
     match kind {
         K::Unreachable => "unreachable",
+        K::Untrusted => "untrusted",
         K::TimedOut => "timed-out",
         K::Throttled => "throttled",
         K::StorageFull => "storage-full",

@@ -1,7 +1,11 @@
 //! The null version of a key: one register over all sites, OBJECT, MARKER or REMOVED, by time, then site. It is
 //! applied only if it is greater than what the target holds, and only over what the target was read to hold.
+//!
+//! Locks are told with the register that they are of, so the next one's site says nothing of them. A store that lets a
+//! client replace a null version had it unlocked: what replication placed here is lifted for the next register, and what
+//! a client set here is not.
 
-use twinlog_schemas::{ChangeEvent, Encryption, NullRegister, NullState, VersionKind};
+use twinlog_schemas::{ChangeEvent, Encryption, NullRegister, NullState, RetentionMode, VersionKind};
 use twinlog_site::{ObjectReading, Precondition, Reading};
 
 use super::{Action, Plan, Question, Rule, Target, attributes};
@@ -45,7 +49,7 @@ pub(super) fn plan(q: Question<'_>) -> Plan {
     if !known {
         return Plan::Doubt(Rule::UnexplainedNull);
     }
-    match winner.state {
+    let plan = match winner.state {
         NullState::Removed => Plan::Act(Rule::NullRegisterWins, vec![purge(held)]),
         NullState::Marker => {
             let mut actions = Vec::new();
@@ -56,7 +60,50 @@ pub(super) fn plan(q: Question<'_>) -> Plan {
             Plan::Act(Rule::NullRegisterWins, actions)
         }
         NullState::Object => object(q, &winner, held),
+    };
+    match (plan, held) {
+        (Plan::Act(rule, actions), Reading::Object(held)) => against_locks(q, held, listed_ms, rule, actions),
+        (plan, _) => plan,
     }
+}
+
+/// These actions take the place of an object. Not every store refuses that where the object is locked.
+fn against_locks(
+    q: Question<'_>,
+    held: &ObjectReading,
+    listed_ms: Option<i64>,
+    rule: Rule,
+    actions: Vec<Action>,
+) -> Plan {
+    let retention = attributes::in_force(held.retention, q.now_ms);
+    if retention.is_none() && !held.legal_hold {
+        return Plan::Act(rule, actions);
+    }
+    let written = q.index.written.get(q.here).filter(|written| {
+        let register = written.null.as_ref().and_then(|put| put.value.as_ref());
+        register.is_some_and(|register| fits_object(register, held, listed_ms))
+    });
+    let written_retention = written.and_then(|written| written.retention.as_ref()?.value).flatten();
+    let written_hold = written.and_then(|written| written.legal_hold.as_ref()?.value);
+    let compliance = retention.is_some_and(|retention| retention.mode == RetentionMode::Compliance);
+    let clients = retention != attributes::in_force(written_retention, q.now_ms)
+        || (held.legal_hold && written_hold != Some(true));
+    if compliance || clients {
+        // What a legal hold keeps is planned again by the fact of its lifting.
+        return match retention {
+            Some(lock) => Plan::RefuseUntil(Rule::LockedAtTarget, lock.until_ms),
+            None => Plan::Refuse(Rule::LockedAtTarget),
+        };
+    }
+    let mut lifted = Vec::new();
+    if held.legal_hold {
+        lifted.push(Action::SetLegalHold(false));
+    }
+    if retention.is_some() {
+        lifted.push(Action::SetRetention(None));
+    }
+    lifted.extend(actions);
+    Plan::Act(rule, lifted)
 }
 
 /// An OBJECT comes with its own event; a fact alone, or an event that has been overtaken, asks for it.
@@ -68,18 +115,31 @@ fn object(q: Question<'_>, winner: &NullRegister, held: &Reading) -> Plan {
             Plan::Ask(Rule::NullObjectAsked)
         };
     };
-    match &event.object {
+    let object = match &event.object {
         None => return Plan::Refuse(Rule::NoState),
         Some(object) if object.encryption == Encryption::SseC => return Plan::Refuse(Rule::CustomerKey),
-        Some(_) => {}
-    }
+        Some(object) => object,
+    };
     let put = |precondition| Action::Put(precondition, attributes::decided(q));
     let actions = match held {
         Reading::Absent => vec![put(Precondition::Absent)],
+        // Encrypted, an object keeps its source's ETag only where that is sent along, which a store refuses that holds
+        // one of that ETag. (The ETags of encrypted parts differ from one upload to the next.)
+        Reading::Object(other)
+            if other.etag == object.etag
+                && object.parts.is_empty()
+                && encrypted(other.encryption, object.encryption) =>
+        {
+            vec![purge(held), put(Precondition::Absent)]
+        }
         Reading::Object(held) => vec![put(Precondition::Etag(held.etag.clone()))],
         Reading::Marker { .. } => vec![purge(held), put(Precondition::Absent)],
     };
     Plan::Act(Rule::NullRegisterWins, actions)
+}
+
+fn encrypted(one: Encryption, other: Encryption) -> bool {
+    one != Encryption::None || other != Encryption::None
 }
 
 fn same(one: &NullRegister, other: &NullRegister) -> bool {
@@ -88,13 +148,20 @@ fn same(one: &NullRegister, other: &NullRegister) -> bool {
 
 /// Whether a register is what a store was read to hold: the same kind, the same millisecond, the same ETag.
 fn fits(register: &NullRegister, held: &Reading, listed_ms: Option<i64>) -> bool {
-    let same_time = listed_ms.is_none_or(|ms| register.at_ns.div_euclid(NS_PER_MS) == ms);
     match (register.state, held) {
         (NullState::Removed, Reading::Absent) => true,
-        (NullState::Marker, Reading::Marker { .. }) => same_time,
-        (NullState::Object, Reading::Object(held)) => same_time && same_etag(register, held),
+        (NullState::Marker, Reading::Marker { .. }) => same_time(register, listed_ms),
+        (_, Reading::Object(held)) => fits_object(register, held, listed_ms),
         _ => false,
     }
+}
+
+fn fits_object(register: &NullRegister, held: &ObjectReading, listed_ms: Option<i64>) -> bool {
+    register.state == NullState::Object && same_time(register, listed_ms) && same_etag(register, held)
+}
+
+fn same_time(register: &NullRegister, listed_ms: Option<i64>) -> bool {
+    listed_ms.is_none_or(|ms| register.at_ns.div_euclid(NS_PER_MS) == ms)
 }
 
 fn same_etag(register: &NullRegister, held: &ObjectReading) -> bool {

@@ -48,12 +48,27 @@ impl Case {
         held: Option<&'a Reading>,
         answered: Option<&'a StoreReading>,
     ) -> Plan {
+        self.plan(event, held, answered, false)
+    }
+
+    /// Asks about a null version, which its own site says is as it was read.
+    fn of_null(&self, answer: &StoreReading) -> Plan {
+        self.plan(Some(&self.event), Some(&self.held), Some(answer), true)
+    }
+
+    fn plan(
+        &self,
+        event: Option<&ChangeEvent>,
+        held: Option<&Reading>,
+        answered: Option<&StoreReading>,
+        null: bool,
+    ) -> Plan {
         let (here, lifecycle_stays) = (here(), self.lifecycle_stays.iter().cloned().collect());
         plan(Question {
             event,
             target: held.map_or(Target::Unread, |held| Target::Read(held, None)),
             index: &self.index,
-            null: false,
+            null,
             answered,
             unsure: false,
             here: &here,
@@ -219,6 +234,29 @@ proptest! {
                 let removes = actions.iter().any(|a| matches!(a, Action::Remove { .. }));
                 prop_assert!(!removes);
             }
+        }
+    }
+
+    /// Nor is it for another null version, also not where the store would let it be.
+    #[test]
+    fn compliance_of_a_null_version_stays(case in case()) {
+        let Reading::Object(held) = &case.held else { return Ok(()) };
+        prop_assume!(held.retention.is_some_and(|r| r.mode == RetentionMode::Compliance && r.in_force(NOW_MS)));
+        let event = ChangeEvent { version_id: VersionId::null(), ..case.event.clone() };
+        let mut index = VersionState::default();
+        crate::apply::join_for_tests(&mut index, &event);
+        let held = ObjectReading { etag: "another".to_owned(), ..(**held).clone() };
+        let answer = StoreReading {
+            present: true,
+            tags: held.tags.clone(),
+            retention: held.retention,
+            legal_hold: held.legal_hold,
+        };
+        let held = Reading::Object(Box::new(held));
+        let case = Case { event, index, held, lifecycle_stays: None };
+        if let Plan::Act(_, actions) = case.of_null(&answer) {
+            let replaces = |a: &Action| matches!(a, Action::Put(..) | Action::PutMarker | Action::Remove { .. });
+            prop_assert!(!actions.iter().any(replaces), "{actions:?}");
         }
     }
 

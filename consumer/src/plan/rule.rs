@@ -41,13 +41,15 @@ pub enum Rule {
     UnexplainedAbsence,
     /// What the target holds as its null version fits no register.
     UnexplainedNull,
+    /// The target's null version is locked by a client there, or under COMPLIANCE: it is neither replaced nor removed.
+    LockedAtTarget,
     /// A fact tells of a null object that the target lacks: the other sites are asked for it.
     NullObjectAsked,
 }
 
 impl Rule {
     /// All rules, in the order of the table.
-    pub const ALL: [Rule; 20] = [
+    pub const ALL: [Rule; 21] = [
         Rule::UnknownSymbol,
         Rule::ReadFirst,
         Rule::BirthCreates,
@@ -67,6 +69,7 @@ impl Rule {
         Rule::NullRegisterLoses,
         Rule::UnexplainedAbsence,
         Rule::UnexplainedNull,
+        Rule::LockedAtTarget,
         Rule::NullObjectAsked,
     ];
 
@@ -93,6 +96,7 @@ impl Rule {
             Rule::NullRegisterLoses => "null-register-loses",
             Rule::UnexplainedAbsence => "unexplained-absence",
             Rule::UnexplainedNull => "unexplained-null",
+            Rule::LockedAtTarget => "locked-at-target",
             Rule::NullObjectAsked => "null-object-asked",
         }
     }

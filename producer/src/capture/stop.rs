@@ -44,7 +44,7 @@ impl Failure for SiteError {
         match self.kind {
             Kind::Unreachable | Kind::TimedOut | Kind::Throttled | Kind::Server | Kind::StorageFull => Policy::Again,
             // Everywhere, not in this bucket: a person mends it, and nothing is lost meanwhile.
-            Kind::Credentials | Kind::ClockSkew => Policy::Again,
+            Kind::Untrusted | Kind::Credentials | Kind::ClockSkew => Policy::Again,
             Kind::NoSuchBucket | Kind::AccessDenied | Kind::BucketState => Policy::Dirty,
             Kind::NoSuchVersion
             | Kind::NoSuchUpload

@@ -46,6 +46,10 @@ impl Dialect for MinIo {
         true
     }
 
+    fn holds_null_uploads(&self) -> bool {
+        true
+    }
+
     fn removes_null_markers(&self) -> bool {
         // It writes the marker anew, with the present time.
         false

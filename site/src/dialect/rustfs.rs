@@ -44,6 +44,11 @@ impl Dialect for RustFs {
         false
     }
 
+    fn holds_null_uploads(&self) -> bool {
+        // It completes the upload as another version, of an id of its own.
+        false
+    }
+
     fn removes_null_markers(&self) -> bool {
         // It answers 500 and leaves it.
         false

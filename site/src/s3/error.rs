@@ -171,9 +171,11 @@ impl Attempt<'_> {
                     _ if failure.is_timeout() => Kind::TimedOut,
                     Cause::Cut => Kind::TimedOut,
                     Cause::NotUtf8 => Kind::Malformed,
+                    Cause::Untrusted => Kind::Untrusted,
                     Cause::NeverConnected | Cause::Other => Kind::Unreachable,
                 };
-                self.unanswered(kind, cause != Cause::NeverConnected, &error)
+                let connected = !matches!(cause, Cause::NeverConnected | Cause::Untrusted);
+                self.unanswered(kind, connected, &error)
             }
             SdkError::ResponseError(_) => {
                 let kind = if find_io(&error).is_some() { Kind::TimedOut } else { Kind::Malformed };
@@ -212,6 +214,8 @@ impl Attempt<'_> {
 enum Cause {
     /// The connection never stood: nothing was sent.
     NeverConnected,
+    /// It was given up before anything was sent, because of the store's certificate.
+    Untrusted,
     /// The connection ended before the whole answer was there.
     Cut,
     /// A header of the answer is not UTF-8.
@@ -230,7 +234,9 @@ impl Cause {
             )
         });
         // The HTTP client's error types are private; their words are what tells a failed connect from a cut one.
-        if refused
+        if words.contains("invalid peer certificate") {
+            Self::Untrusted
+        } else if refused
             || words.contains("client error (Connect)")
             || words.contains("HTTP connect")
             || words.contains("dns error")

@@ -21,6 +21,10 @@ impl S3Site {
     pub(super) async fn begin_upload(&self, replica: &Replica) -> Result<Upload, SiteError> {
         let version = &replica.version;
         let attempt = self.writes("CreateMultipartUpload", version);
+        if version.version_id.is_null() && !self.dialect.holds_null_uploads() {
+            let message = "the store makes no null version of an upload, but another one beside it";
+            return Err(attempt.error(SiteErrorKind::Refused, message));
+        }
         let (lines, _) = self.object_headers(attempt, replica, Stage::Create)?;
         let amend = self.expiring(lines).query("versionId", &query_value(&version.version_id));
         let request = self.client.create_multipart_upload().bucket(version.bucket.as_str()).key(version.key.as_str());

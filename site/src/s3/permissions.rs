@@ -140,6 +140,7 @@ fn proves_nothing(error: &SiteError) -> bool {
         // Some stores say so of a version that is not there: whoever looked for it was let in.
         SiteErrorKind::Server => error.status != Some(500),
         SiteErrorKind::Unreachable
+        | SiteErrorKind::Untrusted
         | SiteErrorKind::TimedOut
         | SiteErrorKind::Throttled
         | SiteErrorKind::NoSuchBucket

@@ -95,7 +95,10 @@ impl Client {
             // Locked; the stores name it in different ways. RustFS guards the null version that a birth would replace.
             400 | 403 => refused.locked() && (act.meets_locks() || keys::null_named_in(&refused.doing)),
             // RustFS answers so to a lock change of a version that is gone or a marker by now.
-            500 => self.kind == StoreKind::RustFs && matches!(act, Act::Hold | Act::Free),
+            500 => {
+                let of_hold = refused.doing.starts_with("legal hold of ");
+                self.kind == StoreKind::RustFs && act.names_a_version() && of_hold
+            }
             _ => false,
         }
     }

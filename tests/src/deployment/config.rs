@@ -35,7 +35,7 @@ brokers = {brokers:?}
             "
 [sites.{site}]
 endpoint = {endpoint:?}
-dialect = {dialect:?}
+{ca_file}dialect = {dialect:?}
 access_key = {access_key:?}
 secret_key = {secret_key:?}
 
@@ -47,6 +47,7 @@ token = {token:?}
 listen = {metrics:?}
 ",
             endpoint = store.endpoint,
+            ca_file = store.trust.as_ref().map_or(String::new(), |trust| format!("ca_file = {:?}\n", trust.file)),
             dialect = parts.kind.name(),
             access_key = store.twinlog.access_key,
             secret_key = store.twinlog.secret_key,

@@ -9,6 +9,7 @@ mod config;
 mod letters;
 mod pages;
 mod progress;
+mod records;
 
 use std::{
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ use crate::{
     compare::{Bucket, Comparison, Depth, compare},
     lab_error::LabError,
     metrics::Metrics,
-    server::{Credentials, Life, Port, Process, ServerError, StoreKind, client::connect},
+    server::{Credentials, Life, Port, Process, ServerError, StoreKind, Trust, client::connect},
     site::Site,
     until::until,
 };
@@ -43,6 +44,8 @@ pub struct SiteParts {
     pub endpoint: String,
     /// The store's endpoint as clients reach it.
     pub client_endpoint: String,
+    /// What its clients, and by the configuration Twinlog, have to trust, where it is served over TLS.
+    pub trust: Option<Trust>,
     /// Twinlog's own principal.
     pub twinlog: Credentials,
 }
@@ -112,6 +115,19 @@ impl Deployment {
             site.endpoint = endpoint;
         }
         write(&self.config, &config::text(&self.parts, &self.intakes, &self.metrics))
+    }
+
+    /// Writes the configuration anew, with other authorities for Twinlog to trust, or the system's; clients go on as
+    /// before. Counts for what is started from now on.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn trusting(&mut self, trust: [Option<Trust>; 2]) -> Result<(), LabError> {
+        let mut parts = self.parts.clone();
+        for (site, trust) in parts.sites.iter_mut().zip(trust) {
+            site.trust = trust;
+        }
+        write(&self.config, &config::text(&parts, &self.intakes, &self.metrics))
     }
 
     /// What it is made of.
@@ -288,8 +304,9 @@ impl Deployment {
     /// A client's view of a bucket at a site.
     #[must_use]
     pub fn bucket(&self, site: Site, name: &str) -> Bucket {
-        let endpoint = &self.parts.sites[site.index()].client_endpoint;
-        Bucket { label: site.to_string(), client: connect(endpoint, &self.parts.client), name: name.to_owned() }
+        let SiteParts { client_endpoint, trust, .. } = &self.parts.sites[site.index()];
+        let client = connect(client_endpoint, &self.parts.client, trust.as_ref());
+        Bucket { label: site.to_string(), client, name: name.to_owned() }
     }
 
     /// Waits until everything in the log is done.

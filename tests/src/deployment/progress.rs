@@ -8,12 +8,20 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
+    message::BorrowedMessage,
+};
+use twinlog_schemas::{
+    ChangeEvent, Fact,
+    codec::{Codec, DecodeError},
 };
 
-use super::letters::{self, Letter};
+use super::{
+    letters::{Letter, letter},
+    records,
+};
 use crate::{lab_error::LabError, site::Site};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -93,11 +101,48 @@ impl Progress {
     /// # Errors
     /// Where the broker does not answer.
     pub async fn letters(&self, site: Site) -> Result<Vec<Letter>, LabError> {
+        self.records(format!("dead.{site}"), letter).await
+    }
+
+    /// The change events of a bucket that were captured at a site, in the order of each key.
+    ///
+    /// # Errors
+    /// Where the broker does not answer, or a record is no change event.
+    pub async fn changes(&self, site: Site, bucket: &str) -> Result<Vec<ChangeEvent>, LabError> {
+        self.decoded(format!("changes.{site}.{bucket}"), |codec, bytes| codec.decode_change(bytes)).await
+    }
+
+    /// The facts that a site has said, in the order of each key.
+    ///
+    /// # Errors
+    /// Where the broker does not answer, or a record is no fact.
+    pub async fn facts(&self, site: Site) -> Result<Vec<Fact>, LabError> {
+        self.decoded(format!("facts.{site}"), |codec, bytes| codec.decode_fact(bytes)).await
+    }
+
+    async fn decoded<T>(
+        &self,
+        name: String,
+        decode: impl Fn(&Codec, &[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, LabError> {
+        let no_record = |why: String| LabError::Page { url: format!("a record of {name}"), why };
+        let codec = Codec::new().map_err(|error| no_record(error.to_string()))?;
+        let values = self.records(name.clone(), |message| message.payload().map(<[u8]>::to_vec)).await?;
+        let decoded = values.iter().flatten().map(|bytes| decode(&codec, bytes));
+        decoded.collect::<Result<_, _>>().map_err(|error| no_record(error.to_string()))
+    }
+
+    /// Every record of one of our topics, by the topic's name after the prefix; none where there is no such topic.
+    async fn records<T: Send + 'static>(
+        &self,
+        name: String,
+        take: impl Fn(&BorrowedMessage<'_>) -> T + Send + 'static,
+    ) -> Result<Vec<T>, LabError> {
         let this = self.clone();
-        elsewhere("for dead letters", move || {
-            let name = format!("{}.dead.{site}", this.prefix);
+        elsewhere("for the records of a topic", move || {
+            let name = format!("{}.{name}", this.prefix);
             let ends = this.ends(&*this.client("look")?, |topic| topic == name)?;
-            ends.get(&name).map_or(Ok(Vec::new()), |ends| letters::read(&this.brokers, &name, ends))
+            ends.get(&name).map_or(Ok(Vec::new()), |ends| records::read(&this.brokers, &name, ends, take))
         })
         .await
     }

@@ -13,11 +13,13 @@ pub const ALIAS: &str = "store";
 /// [`ServerError::Missing`] without `mc`; [`ServerError::Refused`] with what it said where it failed.
 pub async fn run(store: &Store, arguments: &[&str]) -> Result<String, ServerError> {
     let root = &store.options().root;
-    let host = format!("http://{}:{}@{}", root.access_key, root.secret_key, store.address());
+    let scheme = if store.trust().is_some() { "https" } else { "http" };
+    let host = format!("{scheme}://{}:{}@{}", root.access_key, root.secret_key, store.address());
     let output = tokio::process::Command::new(cache::mc()?)
         .arg("--config-dir")
         .arg(store.folder().join("mc"))
-        .args(["--json"])
+        // It is no part of what is tested, and its own store's certificate is nothing that it could doubt.
+        .args(["--json", "--insecure"])
         .args(arguments)
         .env(format!("MC_HOST_{ALIAS}"), host)
         .kill_on_drop(true)

@@ -16,6 +16,9 @@ const SURE: &str = "TWINLOG";
 /// The webhook without: the fast door. MinIO's listen stream is none, it holds lines back until 4 KiB are together.
 const FAST: &str = "TWINLOGFAST";
 
+/// What it calls its certificate and the key of that.
+pub(super) const CERTIFICATE: [&str; 2] = ["public.crt", "private.key"];
+
 pub(super) fn arns() -> Arns {
     // No region is configured (it then is us-east-1), and so none is in the name.
     let arn = |name: &str| format!("arn:minio:sqs::{name}:webhook");
@@ -47,7 +50,11 @@ pub(super) fn configure(command: &mut Command, store: &Store) -> &'static str {
             // A target without a queue is called before the client gets its answer.
             .env("MINIO_API_SYNC_EVENTS", "on");
     }
-    command.args(["server", "--quiet", "--address"]).arg(store.address()).arg(store.data());
+    command.args(["server", "--quiet", "--address"]).arg(store.address());
+    if store.trust().is_some() {
+        command.arg("--certs-dir").arg(store.certificates());
+    }
+    command.arg(store.data());
     "/minio/health/ready"
 }
 

@@ -18,9 +18,11 @@ pub mod process;
 pub mod ready;
 pub mod rustfs;
 pub mod store;
+pub mod tls;
 
 pub use broker::Kafka;
 pub use error::ServerError;
 pub use port::Port;
 pub use process::{Life, Process};
 pub use store::{Credentials, Intake, Store, StoreKind, StoreOptions};
+pub use tls::{Authority, Certified, Trust};

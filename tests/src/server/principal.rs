@@ -19,7 +19,7 @@ impl Store {
     /// An S3 client of this store with the given credentials: path style, no retries, no checksums but those asked for.
     #[must_use]
     pub fn client(&self, who: &Credentials) -> Client {
-        super::client::connect(&self.endpoint(), who)
+        super::client::connect(&self.endpoint(), who, self.trust())
     }
 
     /// An S3 client that is allowed everything.

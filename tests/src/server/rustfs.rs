@@ -10,6 +10,9 @@ use super::{
 /// The webhooks' name; RustFS spells it in lower case in the ARN.
 const TARGET: &str = "TWINLOG";
 
+/// What it calls its certificate and the key of that.
+pub(super) const CERTIFICATE: [&str; 2] = ["rustfs_cert.pem", "rustfs_key.pem"];
+
 pub(super) fn arns() -> Arns {
     Arns { sure: format!("arn:rustfs:sqs:{REGION}:{}:webhook", TARGET.to_lowercase()), fast: None }
 }
@@ -49,6 +52,9 @@ pub(super) fn configure(command: &mut Command, store: &Store) -> &'static str {
             .env(format!("RUSTFS_AUDIT_WEBHOOK_ENDPOINT_{TARGET}"), format!("{}/audit/{}", intake.origin, options.site))
             .env(format!("RUSTFS_AUDIT_WEBHOOK_AUTH_TOKEN_{TARGET}"), &intake.audit_token)
             .env(format!("RUSTFS_AUDIT_WEBHOOK_QUEUE_DIR_{TARGET}"), store.queue().join("audit"));
+    }
+    if store.trust().is_some() {
+        command.env("RUSTFS_TLS_PATH", store.certificates());
     }
     command.arg("--address").arg(store.address()).arg(store.data());
     "/health/ready"

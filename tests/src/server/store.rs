@@ -14,7 +14,7 @@ use aws_sdk_s3::{Client, error::DisplayErrorContext};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 
-use super::{Life, Port, Process, ServerError, cache, minio, ready::ready, rustfs};
+use super::{Certified, Life, Port, Process, ServerError, Trust, cache, minio, ready::ready, rustfs};
 
 const START: Duration = Duration::from_secs(60);
 /// How long one look may take.
@@ -147,6 +147,8 @@ pub(super) fn kms_key(site: &str) -> String {
 pub struct Store {
     kind: StoreKind,
     options: StoreOptions,
+    /// It is served over TLS with this certificate, or in clear.
+    certified: Option<Certified>,
     port: Port,
     process: Option<Process>,
 }
@@ -157,7 +159,35 @@ impl Store {
     /// # Errors
     /// [`ServerError`] where its program is missing or it does not come up.
     pub async fn start(kind: StoreKind, options: StoreOptions) -> Result<Self, ServerError> {
-        let mut store = Self { kind, options, port: Port::free()?, process: None };
+        // On the heap: what the SDK builds is deep.
+        Box::pin(Self::start_as(kind, options, None)).await
+    }
+
+    /// As [`Store::start`], served over TLS with this certificate.
+    ///
+    /// # Errors
+    /// As there, or where the certificate cannot be written.
+    pub async fn start_over_tls(
+        kind: StoreKind,
+        options: StoreOptions,
+        certified: Certified,
+    ) -> Result<Self, ServerError> {
+        Box::pin(Self::start_as(kind, options, Some(certified))).await
+    }
+
+    async fn start_as(
+        kind: StoreKind,
+        options: StoreOptions,
+        certified: Option<Certified>,
+    ) -> Result<Self, ServerError> {
+        let mut store = Self { kind, options, certified, port: Port::free()?, process: None };
+        if let Some(certified) = &store.certified {
+            let names = match kind {
+                StoreKind::RustFs => rustfs::CERTIFICATE,
+                StoreKind::MinIo => minio::CERTIFICATE,
+            };
+            certified.write(&store.certificates(), names)?;
+        }
         for folder in [store.data(), store.queue()] {
             std::fs::create_dir_all(&folder).map_err(ServerError::io(format!("making {}", folder.display())))?;
         }
@@ -177,10 +207,17 @@ impl Store {
         &self.options
     }
 
-    /// `http://127.0.0.1:port`.
+    /// `http://127.0.0.1:port`, or `https://`.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.port.address())
+        let scheme = if self.certified.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.port.address())
+    }
+
+    /// What its clients have to trust, where it is served over TLS.
+    #[must_use]
+    pub fn trust(&self) -> Option<&Trust> {
+        self.certified.as_ref().map(|certified| &certified.trust)
     }
 
     /// Its webhooks' names, whether or not an intake is configured.
@@ -214,8 +251,12 @@ impl Store {
         let name = format!("{} at {}", self.kind, self.options.site);
         let mut process = Process::spawn(&name, command, &self.options.folder.join("store.log"), self.options.life)?;
         let url = format!("{}{health}", self.endpoint());
-        let plain = reqwest::Client::builder().no_proxy().timeout(LOOK).build();
-        let plain = plain.map_err(|error| ServerError::io(name)(std::io::Error::other(error)))?;
+        let failed = |error: reqwest::Error| ServerError::io(&name)(std::io::Error::other(error));
+        let mut plain = reqwest::Client::builder().no_proxy().timeout(LOOK);
+        if let Some(trust) = self.trust() {
+            plain = plain.add_root_certificate(reqwest::Certificate::from_pem(trust.pem.as_bytes()).map_err(failed)?);
+        }
+        let plain = plain.build().map_err(failed)?;
         let root = self.root_client();
         let looking = async || {
             answers(&plain, &url, &root).await?;
@@ -261,6 +302,11 @@ impl Store {
     /// Where notices wait while the intake is away.
     pub(super) fn queue(&self) -> PathBuf {
         self.options.folder.join("queue")
+    }
+
+    /// Where its certificate is, where it is served over TLS.
+    pub(super) fn certificates(&self) -> PathBuf {
+        self.options.folder.join("certificates")
     }
 
     pub(super) fn folder(&self) -> &Path {

@@ -14,7 +14,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub type Outcome = Result<(), Failure>;
 
 /// Declares scenarios, each an `async fn(&mut Stage) -> Outcome` of the enclosing module, as tests on every store.
-/// `running` ones find Twinlog at work at both sites, `prepared` ones nothing but the buckets. Where a scenario wants
+/// `running` ones find Twinlog at work at both sites, `prepared` ones nothing but the buckets, and `over_tls` ones the same on stores that are served over TLS. Where a scenario wants
 /// other stage options than the default, they follow in brackets.
 macro_rules! scenarios {
     ($how:ident: $($name:ident $(($options:expr))?),* $(,)?) => {
@@ -53,6 +53,14 @@ where
     F: AsyncFnOnce(&mut Stage) -> Outcome,
 {
     on(kind, Stage::prepare(kind, name, options), scenario).await;
+}
+
+/// As [`prepared`], on stores that are served over TLS.
+pub async fn over_tls<F>(kind: StoreKind, name: &str, options: StageOptions, scenario: F)
+where
+    F: AsyncFnOnce(&mut Stage) -> Outcome,
+{
+    on(kind, Stage::prepare_over_tls(kind, name, options), scenario).await;
 }
 
 async fn on<F>(kind: StoreKind, stage: impl Future<Output = Result<Stage, LabError>>, scenario: F)

@@ -138,10 +138,11 @@ async fn requests_arrive_after_their_time(stage: &mut Stage) -> Outcome {
     as_changed(stage).await
 }
 
-/// Scenario: the consumer at west looked for a marker's place and asked the source for a body; before the answers come
-/// it is stopped (SIGSTOP). Another takes over, makes the marker, writes the object, and removes it again when the
-/// client does. Then the first gets its answers and wakes. Guarantees: what it had decided it does not do any more: the
-/// marker stays, the removed version stays removed.
+/// Scenario: the consumer at west looked for a marker's place and at a version to be removed, asked the source for a
+/// body, and sent an upload's last part; before the answers come it is stopped (SIGSTOP). Another takes over, makes the
+/// marker, removes the version, writes the object, completes the upload, and removes both again when the client does.
+/// Then the first gets its answers and wakes. Guarantees: what it had decided it does not do any more: the marker stays,
+/// the removed versions stay removed.
 async fn stopped_between_decision_and_act(stage: &mut Stage) -> Outcome {
     let upstream = |site: Site| stage.deployment.parts().sites[site.index()].endpoint.replace("http://", "");
     let (east_way, west_way) = (Proxy::start(upstream(Site::East)).await?, Proxy::start(upstream(Site::West)).await?);
@@ -157,12 +158,17 @@ async fn stopped_between_decision_and_act(stage: &mut Stage) -> Outcome {
         east.client.put_object().bucket(&east.name).key(key).body(ByteStream::from(body))
     };
     put("marked", 10).send().await?;
+    let removed = put("removed", 10).send().await?;
     stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
 
     west_way.inject(Wanted::new("HEAD", "/marked"), Fault::HoldResponse);
+    west_way.inject(Wanted::new("HEAD", "/removed"), Fault::HoldResponse);
+    west_way.inject(Wanted::new("PUT", "partNumber=2"), Fault::HoldResponse);
     east_way.inject(Wanted::new("GET", "/late"), Fault::HoldResponse);
     east.client.delete_object().bucket(&east.name).key("marked").send().await?;
     let late = put("late", 2 * MIB).send().await?;
+    upload(&east.client, &east.name).await?;
+    east.client.delete_object().bucket(&east.name).key("removed").set_version_id(removed.version_id).send().await?;
     injected(&west_way, "held").await?;
     injected(&east_way, "held").await?;
     sleeper.process().pause()?;
@@ -176,8 +182,10 @@ async fn stopped_between_decision_and_act(stage: &mut Stage) -> Outcome {
         })
         .await
     };
-    lists(3).await?;
+    lists(4).await?;
     east.client.delete_object().bucket(&east.name).key("late").set_version_id(late.version_id).send().await?;
+    let parts = &list(&east).await?["parts"][0].id;
+    east.client.delete_object().bucket(&east.name).key("parts").version_id(parts).send().await?;
     lists(2).await?;
 
     west_way.mend();

@@ -11,6 +11,7 @@ mod due;
 mod guards;
 mod lab;
 mod letters;
+mod null;
 mod outages;
 mod removals;
 mod seen;

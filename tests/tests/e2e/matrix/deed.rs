@@ -3,8 +3,8 @@
 use aws_sdk_s3::{
     primitives::DateTime,
     types::{
-        Delete, MetadataDirective, ObjectIdentifier, ObjectLockLegalHold, ObjectLockLegalHoldStatus,
-        ObjectLockRetention, ObjectLockRetentionMode, Tag, Tagging, TaggingDirective,
+        CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective, ObjectIdentifier, ObjectLockLegalHold,
+        ObjectLockLegalHoldStatus, ObjectLockRetention, ObjectLockRetentionMode, Tag, Tagging, TaggingDirective,
     },
 };
 use twinlog_tests::{compare::Bucket, refused::Refused};
@@ -34,15 +34,24 @@ pub enum Deed {
     MarkByList,
     /// Remove the key's latest marker by its id.
     Unmark,
+    /// The same in a multi-delete.
+    UnmarkByList,
     /// Copy the version to this key's sibling as it is.
     Copy(&'static str),
     /// Copy the version to this key's sibling with other metadata and tags.
     CopyAnew(&'static str),
     /// Copy the version over itself with other metadata.
     CopyOntoItself,
+    /// Make a multipart upload to this key's sibling, each of its parts a copy of the version or of a range of it.
+    CopyParts(&'static str, &'static [Cut]),
+    /// One of the changes of tags and locks, with the key alone named: it is done to the key's latest version.
+    Unnamed(Box<Deed>),
     /// One of these, which the store must refuse.
     Refused(Box<Deed>),
 }
+
+/// What of a version a part is a copy of: its first and last byte, or the whole.
+pub type Cut = Option<(usize, usize)>;
 
 /// The version that it is done to.
 #[derive(Debug, Clone)]
@@ -54,29 +63,34 @@ pub struct Subject {
 impl Deed {
     /// Does it.
     pub async fn perform(&self, at: &Bucket, subject: &Subject) -> Result<(), Refused> {
+        self.act(at, subject, Some(&subject.id)).await
+    }
+
+    /// Does it; changes of tags and locks are done to the version that is named, else to the latest.
+    async fn act(&self, at: &Bucket, subject: &Subject, named: Option<&String>) -> Result<(), Refused> {
         let doing = format!("{self:?} of {}", subject.key);
         let (client, name, Subject { key, id }) = (&at.client, &at.name, subject);
         match self {
             Self::Tag(tags) => {
                 let tag = |(key, value): &(String, String)| Tag::builder().key(key).value(value).build().unwrap();
                 let tagging = Tagging::builder().set_tag_set(Some(tags.iter().map(tag).collect())).build().unwrap();
-                let put = client.put_object_tagging().bucket(name).key(key).version_id(id).tagging(tagging);
-                put.send().await.map(drop).map_err(Refused::doing(doing))
+                let put = client.put_object_tagging().bucket(name).key(key).set_version_id(named.cloned());
+                put.tagging(tagging).send().await.map(drop).map_err(Refused::doing(doing))
             }
             Self::Untag => {
-                let delete = client.delete_object_tagging().bucket(name).key(key).version_id(id);
+                let delete = client.delete_object_tagging().bucket(name).key(key).set_version_id(named.cloned());
                 delete.send().await.map(drop).map_err(Refused::doing(doing))
             }
             Self::Retain(mode, until) => {
                 let retention = ObjectLockRetention::builder().mode(mode.clone()).retain_until_date(*until).build();
-                retain(at, subject, retention).await
+                retain(at, key, named, retention).await
             }
-            Self::Lift => retain(at, subject, ObjectLockRetention::builder().build()).await,
+            Self::Lift => retain(at, key, named, ObjectLockRetention::builder().build()).await,
             Self::Hold(on) => {
                 let status = if *on { ObjectLockLegalHoldStatus::On } else { ObjectLockLegalHoldStatus::Off };
                 let hold = ObjectLockLegalHold::builder().status(status).build();
-                let put = client.put_object_legal_hold().bucket(name).key(key).version_id(id).legal_hold(hold);
-                put.send().await.map(drop).map_err(Refused::doing(doing))
+                let put = client.put_object_legal_hold().bucket(name).key(key).set_version_id(named.cloned());
+                put.legal_hold(hold).send().await.map(drop).map_err(Refused::doing(doing))
             }
             Self::Remove => {
                 let delete = client.delete_object().bucket(name).key(key).version_id(id);
@@ -87,11 +101,18 @@ impl Deed {
                 client.delete_object().bucket(name).key(key).send().await.map(drop).map_err(Refused::doing(doing))
             }
             Self::MarkByList => by_list(at, key, None).await,
-            Self::Unmark => unmark(at, key).await,
+            Self::Unmark => {
+                let marker = latest_marker(at, key).await?;
+                let delete = client.delete_object().bucket(name).key(key).version_id(marker);
+                delete.send().await.map(drop).map_err(Refused::doing(doing))
+            }
+            Self::UnmarkByList => by_list(at, key, Some(&latest_marker(at, key).await?)).await,
             Self::Copy(to) => copy(at, subject, &format!("{key}{to}"), Anew::Nothing).await,
             Self::CopyAnew(to) => copy(at, subject, &format!("{key}{to}"), Anew::Everything).await,
             Self::CopyOntoItself => copy(at, subject, key, Anew::Metadata).await,
-            Self::Refused(deed) => match Box::pin(deed.perform(at, subject)).await {
+            Self::CopyParts(to, cuts) => copy_parts(at, subject, &format!("{key}{to}"), cuts).await,
+            Self::Unnamed(deed) => Box::pin(deed.act(at, subject, None)).await,
+            Self::Refused(deed) => match Box::pin(deed.act(at, subject, named)).await {
                 Err(refused) if refused.status.is_some_and(|status| (400..500).contains(&status)) => Ok(()),
                 Err(other) => Err(other),
                 Ok(()) => Err(Refused {
@@ -105,9 +126,9 @@ impl Deed {
     }
 }
 
-async fn retain(at: &Bucket, Subject { key, id }: &Subject, retention: ObjectLockRetention) -> Result<(), Refused> {
-    let put = at.client.put_object_retention().bucket(&at.name).key(key).version_id(id).retention(retention);
-    let sent = put.bypass_governance_retention(true).send().await;
+async fn retain(at: &Bucket, key: &str, named: Option<&String>, retention: ObjectLockRetention) -> Result<(), Refused> {
+    let put = at.client.put_object_retention().bucket(&at.name).key(key).set_version_id(named.cloned());
+    let sent = put.retention(retention).bypass_governance_retention(true).send().await;
     sent.map(drop).map_err(Refused::doing(format!("retaining {key}")))
 }
 
@@ -133,13 +154,12 @@ pub async fn remove_list(at: &Bucket, objects: Vec<ObjectIdentifier>) -> Result<
     }
 }
 
-async fn unmark(at: &Bucket, key: &str) -> Result<(), Refused> {
+/// The id of the newest marker of a key.
+async fn latest_marker(at: &Bucket, key: &str) -> Result<String, Refused> {
     let listed = at.client.list_object_versions().bucket(&at.name).prefix(key).send().await;
     let listed = listed.map_err(Refused::doing(format!("listing {key}")))?;
     let marker = listed.delete_markers().iter().find(|marker| marker.key() == Some(key));
-    let id = marker.and_then(|marker| marker.version_id()).unwrap_or("no marker is listed");
-    let delete = at.client.delete_object().bucket(&at.name).key(key).version_id(id);
-    delete.send().await.map(drop).map_err(Refused::doing(format!("removing the marker {id} of {key}")))
+    Ok(marker.and_then(|marker| marker.version_id()).unwrap_or("no marker is listed").to_owned())
 }
 
 #[derive(PartialEq)]
@@ -149,14 +169,38 @@ enum Anew {
     Everything,
 }
 
-async fn copy(at: &Bucket, Subject { key, id }: &Subject, to: &str, anew: Anew) -> Result<(), Refused> {
-    let from = format!("{}/{}?versionId={id}", at.name, key.replace(' ', "%20"));
-    let mut request = at.client.copy_object().bucket(&at.name).key(to).copy_source(from);
+/// A version as the source of a copy.
+fn source(at: &Bucket, Subject { key, id }: &Subject) -> String {
+    format!("{}/{}?versionId={id}", at.name, key.replace(' ', "%20"))
+}
+
+async fn copy(at: &Bucket, subject: &Subject, to: &str, anew: Anew) -> Result<(), Refused> {
+    let mut request = at.client.copy_object().bucket(&at.name).key(to).copy_source(source(at, subject));
     if anew != Anew::Nothing {
         request = request.metadata_directive(MetadataDirective::Replace).metadata("copied", "yes").content_type("x/y");
     }
     if anew == Anew::Everything {
         request = request.tagging_directive(TaggingDirective::Replace).tagging("copied=yes");
     }
-    request.send().await.map(drop).map_err(Refused::doing(format!("copying {key} to {to}")))
+    request.send().await.map(drop).map_err(Refused::doing(format!("copying {} to {to}", subject.key)))
+}
+
+async fn copy_parts(at: &Bucket, subject: &Subject, to: &str, cuts: &[Cut]) -> Result<(), Refused> {
+    let (client, name) = (&at.client, &at.name);
+    let create = client.create_multipart_upload().bucket(name).key(to).content_type("x/y").tagging("copied=yes");
+    let create = create.metadata("copied", "yes").send().await;
+    let upload = create.map_err(Refused::doing(format!("beginning {to}")))?;
+    let upload = upload.upload_id().unwrap_or_default();
+    let mut completed = CompletedMultipartUpload::builder();
+    for (number, cut) in (1..).zip(cuts) {
+        let part = client.upload_part_copy().bucket(name).key(to).upload_id(upload).part_number(number);
+        let part = part.copy_source(source(at, subject));
+        let part = part.set_copy_source_range(cut.map(|(first, last)| format!("bytes={first}-{last}")));
+        let part = part.send().await.map_err(Refused::doing(format!("copying part {number} of {to}")))?;
+        let etag = part.copy_part_result().and_then(|part| part.e_tag()).map(str::to_owned);
+        completed = completed.parts(CompletedPart::builder().part_number(number).set_e_tag(etag).build());
+    }
+    let complete = client.complete_multipart_upload().bucket(name).key(to).upload_id(upload);
+    let complete = complete.multipart_upload(completed.build()).send().await;
+    complete.map(drop).map_err(Refused::doing(format!("completing {to}")))
 }

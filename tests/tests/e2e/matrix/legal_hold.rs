@@ -24,6 +24,9 @@ pub fn cases() -> Vec<Case> {
 pub fn stories() -> Vec<Story> {
     vec![
         story(case(NOUN, "set later")).first(Deed::Hold(true)).shows("legal hold", "on"),
+        story(case(NOUN, "set on the latest, unnamed"))
+            .first(Deed::Unnamed(Box::new(Deed::Hold(true))))
+            .shows("legal hold", "on"),
         story(case(NOUN, "set and lifted")).first(Deed::Hold(true)).second(Deed::Hold(false)).lacks("legal hold"),
         story(held("lifted")).first(Deed::Hold(false)).lacks("legal hold"),
         story(held("lifted and set")).first(Deed::Hold(false)).second(Deed::Hold(true)).shows("legal hold", "on"),

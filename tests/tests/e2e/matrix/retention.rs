@@ -57,6 +57,11 @@ pub fn stories() -> Vec<Story> {
     vec![
         ends(plain("set later").first(set(&Governance, days(3))), &Governance, days(3)),
         ends(
+            plain("set on the latest, unnamed").first(Deed::Unnamed(Box::new(set(&Governance, days(3))))),
+            &Governance,
+            days(3),
+        ),
+        ends(
             plain("set and extended").first(set(&Governance, days(3))).second(set(&Governance, days(9))),
             &Governance,
             days(9),

@@ -91,6 +91,11 @@ pub fn stories() -> Vec<Story> {
             .second(Deed::Tag(later("5")))
             .ends_with_tags(&later("5"))
             .lacks("tag born"),
+        born("of the latest, unnamed")
+            .first(Deed::Unnamed(Box::new(Deed::Tag(later("6")))))
+            .ends_with_tags(&later("6"))
+            .lacks("tag born"),
+        born("removed of the latest, unnamed").first(Deed::Unnamed(Box::new(Deed::Untag))).lacks("tag born"),
         born("the longest").first(Deed::Tag(longest(MARKS))).ends_with_tags(&longest(MARKS)).lacks("tag born"),
     ]
 }

@@ -310,11 +310,9 @@ impl Machine {
 
     fn failing(&mut self, place: &Place) -> Arc<dyn Site> {
         let profile = &self.world.profile;
-        let (late, dice) = (profile.late_writes, Mutex::new(Dice::new(self.dice.seed(), "transit")));
-        // No store takes tags or locks on a condition, so what a client changes between our look and our write is lost.
-        let at_once = profile.last_wins;
-        let transit = move |_| if at_once { Transit::default() } else { transit(late, &dice) };
-        let store = place.store.with_transit(Arc::new(transit));
+        let dice = Mutex::new(Dice::new(self.dice.seed(), "transit"));
+        let Profile { way, late_writes, doubled, .. } = *profile;
+        let store = place.store.with_transit(Arc::new(move |_| transit((way, late_writes, doubled), &dice)));
         if profile.faults == 0 {
             return Arc::new(store);
         }
@@ -362,14 +360,15 @@ impl Machine {
     }
 }
 
-/// The way of one write.
-fn transit(late: u32, dice: &Mutex<Dice>) -> Transit {
+/// The way of one write, which takes up to `way`, but for those that are late or sent twice.
+fn transit((way, late, doubled): (Duration, u32, u32), dice: &Mutex<Dice>) -> Transit {
     let mut dice = dice.lock().unwrap_or_else(PoisonError::into_inner);
+    let twice = dice.chance(doubled);
     if !dice.chance(late) {
-        return Transit { delay: dice.up_to(Duration::from_millis(20)), patience: None };
+        return Transit { delay: dice.up_to(way), patience: None, twice };
     }
     let delay = dice.up_to(EXPIRY + Duration::from_secs(3));
-    Transit { delay, patience: Some(Duration::from_secs(2)) }
+    Transit { delay, patience: Some(Duration::from_secs(2)), twice }
 }
 
 /// Freshness of the index for capture, as the binary has it.

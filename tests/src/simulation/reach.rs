@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use twinlog_schemas::{BucketName, ObjectKey, Part, Retention, SiteName, Tags, VersionRef};
 use twinlog_site::{
     Body, BodyStream, BodyWish, BucketState, ListFrom, ListedVersion, NoticeStream, PartWritten, Precondition, Reading,
@@ -68,6 +69,21 @@ impl Reach {
         }
     }
 
+    /// Whatever is there when the write arrives is written over.
+    async fn overwrite(&self, replica: &Replica, bytes: &Bytes) -> Result<Written, SiteError> {
+        loop {
+            let now = match self.inner.look(&replica.version).await? {
+                Reading::Object(held) => Precondition::Etag(held.etag),
+                _ => Precondition::Absent,
+            };
+            let write = self.inner.put_object(replica, Body::Bytes(bytes.clone()), &now);
+            match self.write(&replica.version, write).await {
+                Err(error) if error.kind == SiteErrorKind::Precondition => {}
+                done => return done,
+            }
+        }
+    }
+
     fn is(&self, planted: Planted) -> bool {
         self.planted == Some(planted)
     }
@@ -122,13 +138,11 @@ impl Site for Reach {
         precondition: &Precondition,
     ) -> Result<Written, SiteError> {
         let version = &replica.version;
-        if self.is(Planted::NullsBlind) && version.version_id.is_null() {
-            // Whatever is there by now is what the write is conditional on.
-            let now = match self.inner.look(version).await? {
-                Reading::Object(held) => Precondition::Etag(held.etag),
-                _ => Precondition::Absent,
-            };
-            return self.write(version, self.inner.put_object(replica, body, &now)).await;
+        if let Body::Bytes(bytes) = &body
+            && self.is(Planted::NullsBlind)
+            && version.version_id.is_null()
+        {
+            return self.overwrite(replica, bytes).await;
         }
         self.write(version, self.inner.put_object(replica, body, precondition)).await
     }

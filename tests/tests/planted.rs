@@ -6,7 +6,7 @@ use twinlog_tests::simulation::{Planted, profile, run_seeds};
 
 /// Which profile notices which fault, within how many seeds.
 const NOTICED: &[(Planted, &str, u64)] = &[
-    (Planted::FactsPlanNothing, "faults-three", 40),
+    (Planted::FactsPlanNothing, "overtaking", 20),
     (Planted::RemovalForgotten, "markers", 20),
     (Planted::BirthsUnsaid, "locks", 60),
     (Planted::TagsUnasked, "tags", 60),
@@ -26,10 +26,11 @@ const NOTICED: &[(Planted, &str, u64)] = &[
     (Planted::AuditWithoutBaseline, "audits", 80),
     (Planted::ReceiptsForgotten, "audits", 40),
     (Planted::MarkerUnseen, "doubled", 20),
-    (Planted::NullsBlind, "null-writes", 20),
+    (Planted::NullsBlind, "null-writes-three", 40),
     (Planted::KeysUnordered, "overtaking", 20),
     (Planted::RemovalsAsReplicas, "locked-meanwhile", 40),
     (Planted::TakeoverAtOnce, "takeovers", 60),
+    (Planted::LanesForGranted, "zombies", 100),
 ];
 
 #[test]

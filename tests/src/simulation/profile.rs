@@ -296,10 +296,9 @@ pub fn profile(name: &str) -> Option<Profile> {
         "doubled" => Profile { doubled: 15, ..Profile::new("doubled", EVERYTHING) },
         "null-writes" => Profile {
             keys: vec!["d/", "e/"],
-            count: 30,
-            gap: Duration::from_millis(800),
+            gap: Duration::from_millis(1_500),
             late: 0,
-            way: Duration::from_millis(1_500),
+            way: Duration::from_secs(3),
             last_null_wins: true,
             ..Profile::new("null-writes", &[(O::Put, 6), (O::PutLarge, 2), (O::PutTagged, 2)])
         },

@@ -1,6 +1,8 @@
 //! The contract that the rest of Twinlog has with a log.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -87,6 +89,12 @@ pub trait PartitionReader: Send {
 /// A place in the group that decides who owns which lane.
 #[async_trait]
 pub trait Membership: Send {
+    /// For how long after a sign of life of this member nobody else is given what it owns: the group's session time-out.
+    fn session(&self) -> Duration;
+
+    /// Asks after this place beside everything else that goes on; ends with it.
+    fn pulse(&self) -> Arc<dyn Pulse>;
+
     /// The next change of ownership; waits for one. Cancel-safe. The first one is the first assignment.
     async fn next(&mut self) -> Result<OwnershipChange, LogError>;
 
@@ -101,6 +109,15 @@ pub trait Membership: Send {
 
     /// Leaves the group at once, so that others need not wait for the session time-out. Does not wait for other members.
     async fn leave(self: Box<Self>) -> Result<(), LogError>;
+}
+
+/// Asks the group whether a member is one still.
+#[async_trait]
+pub trait Pulse: Send + Sync {
+    /// Gives a sign of life. `true`: the group has taken it from the owner of every lane that was claimed and not released
+    /// since; `false`: no lane is claimed. From a member that has lost its lanes it is refused, however late it arrives,
+    /// or the answer is an error.
+    async fn beat(&self) -> Result<bool, LogError>;
 }
 
 /// What happened to the ownership of lanes.

@@ -20,7 +20,7 @@ pub mod tell;
 pub mod topic;
 
 pub use backoff::Backoff;
-pub use contract::{Committed, Log, Membership, OwnershipChange, PartitionReader, Reader, Watermarks};
+pub use contract::{Committed, Log, Membership, OwnershipChange, PartitionReader, Pulse, Reader, Watermarks};
 pub use error::{LogError, LogErrorKind};
 pub use kafka::{KafkaConfig, KafkaLog};
 pub use ledger::{Ledger, Received};

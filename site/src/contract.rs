@@ -27,6 +27,7 @@ pub type NoticeStream = Pin<Box<dyn Stream<Item = Result<Bytes, SiteError>> + Se
 /// - **Reads** never ask the store's peers (`source-proxy-request: false`).
 /// - **Writes** are replica writes: silent (no notice follows), and signed to expire within [`Site::write_expiry`] by
 ///   the store's own clock, so a request that outlived its sender is refused with [`crate::SiteErrorKind::Expired`].
+///   A site may be given a [`Leave`](crate::Leave), asked after signing and before sending.
 /// - **Unknown outcomes**: [`SiteError::outcome_unknown`] says whether a failed write may have acted. The caller waits
 ///   out the expiry and reads before it writes again.
 /// - **Cancellation**: dropping a write's future leaves its outcome unknown.

@@ -51,7 +51,8 @@ pub enum SiteErrorKind {
     Credentials,
     /// The store's clock and ours differ too much.
     ClockSkew,
-    /// The request came after its signed expiry, or after the retention that it carries had run out: it did not act.
+    /// The request came after its signed expiry, or after the retention that it carries had run out, or there was no leave
+    /// to send it: it did not act.
     Expired,
     /// 412: a precondition did not hold.
     Precondition,

@@ -41,6 +41,7 @@ use crate::bucket::BucketState;
 use crate::contract::{BodyStream, NoticeStream, Site};
 use crate::dialect::Dialect;
 use crate::error::SiteError;
+use crate::leave::Leave;
 use crate::notify::{Subscription, SubscriptionChange};
 use crate::reading::{BodyWish, ListFrom, ListedVersion, Reading, VersionPage};
 use crate::replica::{Body, PartWritten, Precondition, Replica, Upload, Written};
@@ -59,6 +60,7 @@ pub struct S3Site {
     dialect: &'static dyn Dialect,
     client: Client,
     clock: StoreClock,
+    leave: Leave,
 }
 
 impl S3Site {
@@ -69,7 +71,14 @@ impl S3Site {
     pub fn new(config: S3SiteConfig, now: WallClock) -> Result<Self, S3SetUpError> {
         let clock = StoreClock::new(now);
         let client = connect::client(&config, clock.clone())?;
-        Ok(Self { dialect: config.dialect.dialect(), config, client, clock })
+        Ok(Self { dialect: config.dialect.dialect(), config, client, clock, leave: Leave::always() })
+    }
+
+    /// The same, but replica writes go out only while there is leave; without, they fail as
+    /// [`SiteErrorKind::Expired`](crate::SiteErrorKind::Expired) and did not act.
+    #[must_use]
+    pub fn with_leave(self, leave: Leave) -> Self {
+        Self { leave, ..self }
     }
 
     /// A call that only reads.
@@ -88,7 +97,7 @@ impl S3Site {
     }
 
     fn expiring(&self, headers: HeaderLines) -> Amend {
-        Amend::expiring_write(headers, self.config.write_expiry)
+        Amend::expiring_write(headers, self.config.write_expiry, self.leave.clone())
     }
 
     /// A longer deadline for a request that carries much.

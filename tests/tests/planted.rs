@@ -1,12 +1,12 @@
-//! The simulation bites: each fault that is planted is noticed by a named profile within a stated number of seeds. (That
-//! the same profiles are clean without it is what `simulation.rs` shows.)
+//! The simulation bites: each fault that is planted is noticed by a named profile within a stated number of seeds, and so
+//! each rule is both needed and tested. (That the same profiles are clean without a fault is what `simulation.rs` shows.)
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use twinlog_tests::simulation::{Planted, profile, run_seeds};
 
 /// Which profile notices which fault, within how many seeds.
 const NOTICED: &[(Planted, &str, u64)] = &[
-    (Planted::FactsPlanNothing, "faults-three", 40),
+    (Planted::FactsPlanNothing, "overtaking", 20),
     (Planted::RemovalForgotten, "markers", 20),
     (Planted::BirthsUnsaid, "locks", 60),
     (Planted::TagsUnasked, "tags", 60),
@@ -23,17 +23,14 @@ const NOTICED: &[(Planted, &str, u64)] = &[
     (Planted::TiesUnbroken, "ties", 60),
     (Planted::ComplianceForgotten, "locks", 60),
     (Planted::SweepsCreateAll, "lossy", 40),
-];
-
-/// What no profile notices yet: the profile is missing, or the rule is one of two walls and the other one holds.
-const UNNOTICED: &[Planted] = &[
-    Planted::AuditWithoutBaseline,
-    Planted::MarkerUnseen,
-    Planted::NullsBlind,
-    Planted::KeysUnordered,
-    Planted::RemovalsAsReplicas,
-    Planted::TakeoverAtOnce,
-    Planted::ReceiptsForgotten,
+    (Planted::AuditWithoutBaseline, "audits", 80),
+    (Planted::ReceiptsForgotten, "audits", 40),
+    (Planted::MarkerUnseen, "doubled", 20),
+    (Planted::NullsBlind, "null-writes-three", 40),
+    (Planted::KeysUnordered, "overtaking", 20),
+    (Planted::RemovalsAsReplicas, "locked-meanwhile", 40),
+    (Planted::TakeoverAtOnce, "takeovers", 60),
+    (Planted::LanesForGranted, "zombies", 100),
 ];
 
 #[test]
@@ -49,10 +46,7 @@ fn every_planted_fault_is_noticed() {
 }
 
 #[test]
-fn every_fault_is_spoken_of_once() {
-    let spoken = |planted: &Planted| {
-        NOTICED.iter().filter(|(noticed, _, _)| noticed == planted).count()
-            + UNNOTICED.iter().filter(|unnoticed| *unnoticed == planted).count()
-    };
-    assert!(Planted::ALL.iter().all(|planted| spoken(planted) == 1));
+fn no_fault_is_left_out() {
+    let noticed = |planted: &Planted| NOTICED.iter().any(|(noticed, _, _)| noticed == planted);
+    assert!(Planted::ALL.iter().all(noticed));
 }

@@ -5,8 +5,8 @@
 use twinlog_tests::simulation::{PROFILES, profile, run, run_seeds};
 
 /// Seeds of a profile with two sites; with three a run costs more. Over all profiles together more than two thousand.
-const SEEDS: u64 = 90;
-const SEEDS_OF_THREE: u64 = 45;
+const SEEDS: u64 = 80;
+const SEEDS_OF_THREE: u64 = 30;
 
 /// Runs the seeds of one profile; every failing one is named, with the command that replays it.
 fn holds(name: &str) {
@@ -50,6 +50,12 @@ profiles! {
     replays = "replays",
     rebalances = "rebalances",
     skew = "skew",
+    audits = "audits",
+    doubled = "doubled",
+    null_writes = "null-writes",
+    overtaking = "overtaking",
+    locked_meanwhile = "locked-meanwhile",
+    takeovers = "takeovers",
     everything = "everything",
     versions_of_three = "versions-three",
     markers_of_three = "markers-three",
@@ -65,6 +71,12 @@ profiles! {
     replays_of_three = "replays-three",
     rebalances_of_three = "rebalances-three",
     skew_of_three = "skew-three",
+    audits_of_three = "audits-three",
+    doubled_of_three = "doubled-three",
+    null_writes_of_three = "null-writes-three",
+    overtaking_of_three = "overtaking-three",
+    locked_meanwhile_of_three = "locked-meanwhile-three",
+    takeovers_of_three = "takeovers-three",
     everything_of_three = "everything-three",
 }
 

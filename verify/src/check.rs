@@ -9,6 +9,7 @@ use crate::difference::Difference;
 use crate::merge::{End, Order, Step};
 use crate::report::Report;
 use crate::side::{Depth, Described, Description, Side};
+use crate::tie::Tie;
 
 /// Looks at one step.
 pub(crate) async fn check<E>(sides: [&dyn Side<Error = E>; 2], step: Step, depth: Depth) -> Result<Report, E> {
@@ -118,7 +119,10 @@ async fn in_order<E>(sides: [&dyn Side<Error = E>; 2], order: &Order, depth: Dep
     let mut report = Report::default();
     let [left, right] = &order.at;
     if left.len() > 1 && (depth == Depth::Listings || !of_one_origin(sides, order).await?) {
+        let ids = |of: &[(VersionId, bool)]| of.iter().map(|(id, _)| id.clone()).collect();
+        let (left, right) = (ids(left), ids(right));
         report.ties += 1;
+        report.tied.push(Tie { key: order.key.clone(), modified_ms: order.modified_ms, left, right });
         return Ok(report);
     }
     let words = |of: &[(VersionId, bool)]| {

@@ -4,7 +4,7 @@
 //! What is compared: which versions there are, their kind, time to the millisecond, size, ETag, their order and which is
 //! the latest; and of objects headers, user metadata, tags, retention, legal hold, checksums, storage class, encryption,
 //! part layout and, where wished, the digest of the body. Nothing is written anywhere. Exempt is the order of versions
-//! whose times tie across sites.
+//! whose times tie across sites: it is told and is no difference.
 //!
 //! Who reads is a [`Side`]: the operator's command reads through a [`twinlog_site::Site`] ([`AtSite`]), the end-to-end
 //! tests through an S3 client of their own, so that what the one overlooks the other sees.
@@ -19,6 +19,7 @@ mod report;
 mod side;
 #[cfg(test)]
 mod tests;
+mod tie;
 mod until;
 
 pub use at_site::AtSite;
@@ -26,4 +27,5 @@ pub use compare::{Scope, compare};
 pub use difference::Difference;
 pub use report::Report;
 pub use side::{Depth, Described, Description, Side, VerifyError};
+pub use tie::Tie;
 pub use until::until_equal;

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use twinlog_schemas::ObjectKey;
 
 use crate::difference::Difference;
+use crate::tie::Tie;
 
 /// The differences that are kept; the others are counted.
 const KEPT: usize = 10_000;
+/// The ties that are kept; the others are counted.
+const TIES: usize = 1_000;
 /// The differing keys that are kept, to be looked at again.
 const KEYS: usize = 100_000;
 
@@ -22,6 +25,8 @@ pub struct Report {
     pub unread: u64,
     /// Groups of versions in another order only because their times tie across the sites.
     pub ties: u64,
+    /// The first of them.
+    pub tied: Vec<Tie>,
     /// How many differences there are.
     pub differing: u64,
     /// The first of them, by key.
@@ -62,6 +67,8 @@ impl Report {
         self.bytes += other.bytes;
         self.unread += other.unread;
         self.ties += other.ties;
+        self.tied.extend(other.tied);
+        self.tied.truncate(TIES);
         let left_off = other.differing - other.differences.len() as u64;
         self.differing += left_off;
         self.keys_left_off |= other.keys_left_off;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use twinlog_log::{Log, LogError, TopicInfo, TopicName};
 use twinlog_schemas::SiteName;
-use twinlog_site::{Site, SiteError};
+use twinlog_site::{Leave, Site, SiteError};
 
 use crate::config::Config;
 use crate::exit::Failure;
@@ -33,13 +33,23 @@ pub struct Deployment {
 impl Deployment {
     /// Builds the clients of everything. `client` is what brokers call this process.
     pub async fn connect(config: Arc<Config>, client: &str, request_timeout: Duration) -> Result<Self, Failure> {
+        Self::connect_under(config, client, request_timeout, &Leave::always()).await
+    }
+
+    /// Likewise, but replica writes go out only while there is leave.
+    pub async fn connect_under(
+        config: Arc<Config>,
+        client: &str,
+        request_timeout: Duration,
+        leave: &Leave,
+    ) -> Result<Self, Failure> {
         let mut clusters = BTreeMap::new();
         for (name, cluster) in &config.clusters {
             clusters.insert(name.clone(), cluster::connect(name, cluster, client, request_timeout).await?);
         }
         let mut sites = BTreeMap::new();
         for (name, site) in &config.sites {
-            sites.insert(name.clone(), site::connect(name, site)?);
+            sites.insert(name.clone(), site::connect(name, site, leave.clone())?);
         }
         Ok(Self { config, clusters, sites })
     }

@@ -5,13 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use twinlog_log::clock::{Clock, SystemClock};
 use twinlog_schemas::SiteName;
-use twinlog_site::{NotifyTargets, S3Credentials, S3Site, S3SiteConfig, S3Timeouts, SecretKey, Site};
+use twinlog_site::{Leave, NotifyTargets, S3Credentials, S3Site, S3SiteConfig, S3Timeouts, SecretKey, Site};
 
 use crate::config::SiteConfig;
 use crate::exit::Failure;
 
-/// Builds the client of a store.
-pub fn connect(name: &SiteName, config: &SiteConfig) -> Result<Arc<dyn Site>, Failure> {
+/// Builds the client of a store, which writes while there is leave.
+pub fn connect(name: &SiteName, config: &SiteConfig, leave: Leave) -> Result<Arc<dyn Site>, Failure> {
     let s3 = S3SiteConfig {
         name: name.clone(),
         endpoint: config.endpoint.clone(),
@@ -28,5 +28,5 @@ pub fn connect(name: &SiteName, config: &SiteConfig) -> Result<Arc<dyn Site>, Fa
     };
     let now = || UNIX_EPOCH + Duration::from_nanos(u64::try_from(SystemClock.now_ns()).unwrap_or(0));
     let site = S3Site::new(s3, Arc::new(now)).map_err(|error| Failure::config(error.to_string()))?;
-    Ok(Arc::new(site))
+    Ok(Arc::new(site.with_leave(leave)))
 }

@@ -8,9 +8,11 @@ use rand::rngs::OsRng;
 use tokio::net::TcpListener;
 use twinlog_control::Control;
 use twinlog_log::Log;
-use twinlog_log::clock::{Clock, Ids, SystemClock};
+use twinlog_log::clock::{Clock, Ids, SystemClock, uptime};
+use twinlog_log::lane::Lease;
 use twinlog_schemas::SiteName;
 use twinlog_schemas::codec::Codec;
+use twinlog_site::Leave;
 
 use super::enabled::Enabled;
 use super::index::{Indexed, open};
@@ -49,6 +51,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Ids and jitter.
     pub ids: Ids,
+    /// Over the lanes of the consumer: replica writes go out only while it holds.
+    pub lease: Lease,
     /// Metrics.
     pub metrics: Metrics,
     /// The board.
@@ -91,7 +95,10 @@ impl Beside {
 
         let member = member();
         let client = format!("twinlog-{}-{member}", options.at);
-        let deployment = Deployment::connect(Arc::clone(&config), &client, REQUESTS).await?;
+        let lease = Lease::new(Arc::new(uptime));
+        let leave = lease.clone();
+        let leave = Leave::while_true(move || leave.holds());
+        let deployment = Deployment::connect_under(Arc::clone(&config), &client, REQUESTS, &leave).await?;
         let home = Arc::clone(deployment.home(&options.at)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let seed = OsRng.try_next_u64().map_err(|error| Failure::internal(format!("no randomness: {error}")))?;
@@ -125,6 +132,7 @@ impl Beside {
             readiness,
             stop,
             member,
+            lease,
         });
         let mut follows: Vec<Follows> = Vec::new();
         if options.runs(Half::Producer) {

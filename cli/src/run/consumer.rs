@@ -118,6 +118,7 @@ fn parts(shared: &Shared) -> Result<Parts, Failure> {
         observer: Arc::new(ConsumerMetrics::new(&shared.metrics, &shared.at)),
         holds: Arc::new(holds),
         tell,
+        lease: shared.lease.clone(),
         config: ApplyConfig {
             spool: config.state_dir.join(shared.at.as_str()).join("spool"),
             give_up_after,
@@ -212,5 +213,6 @@ fn group(shared: &Shared, apply: &Arc<Apply>, sources: &[Source], owned: &watch:
         discover_every: DISCOVER,
         discover_now: Arc::clone(discover_now),
         owned: owned.clone(),
+        lease: Some(shared.lease.clone()),
     }
 }

@@ -166,6 +166,7 @@ fn group(shared: &Shared, producer: &Producer, owned: &watch::Sender<BTreeSet<i3
         discover_every: DISCOVER,
         discover_now: Arc::clone(discover_now),
         owned: owned.clone(),
+        lease: None,
     }
 }
 

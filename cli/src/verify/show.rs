@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use twinlog_schemas::VersionId;
-use twinlog_verify::{Difference, Report};
+use twinlog_verify::{Difference, Report, Tie};
 
 use crate::exit::Failure;
 
@@ -25,8 +25,17 @@ struct Line<'a> {
     versions: u64,
     body_bytes: u64,
     ties: u64,
+    tied: Vec<TieLine<'a>>,
     differing: u64,
     differences: Vec<DifferenceLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct TieLine<'a> {
+    key: &'a str,
+    modified_ms: i64,
+    /// The versions in their order, by site.
+    orders: BTreeMap<&'a str, &'a [VersionId]>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +62,11 @@ impl<'a> Verdict<'a> {
             what: &of.what,
             values: [(left.as_str(), of.left.as_deref()), (right.as_str(), of.right.as_deref())].into(),
         };
+        let tie = |of: &'a Tie| TieLine {
+            key: of.key.as_str(),
+            modified_ms: of.modified_ms,
+            orders: [(left.as_str(), of.left.as_slice()), (right.as_str(), of.right.as_slice())].into(),
+        };
         let line = Line {
             bucket: bucket.as_str(),
             sites: [left.as_str(), right.as_str()],
@@ -60,6 +74,7 @@ impl<'a> Verdict<'a> {
             versions: self.report.versions,
             body_bytes: self.report.bytes,
             ties: self.report.ties,
+            tied: self.report.tied.iter().map(tie).collect(),
             differing: self.report.differing,
             differences: self.report.differences.iter().map(difference).collect(),
         };
@@ -79,14 +94,26 @@ impl<'a> Verdict<'a> {
             text.push_str(&format!(", {ties} times another order of versions whose times tie across the sites"));
         }
         if *differing == 0 {
-            return text + "\n";
+            return text + "\n" + &self.tied();
         }
         text.push_str(&format!(", {differing} differences\n"));
+        text.push_str(&self.tied());
         text.push_str(&self.table());
         match differing - differences.len() as u64 {
             0 => text,
             more => text + &format!("and {more} more\n"),
         }
+    }
+
+    /// A line for each tie.
+    fn tied(&self) -> String {
+        let Pair { left, right, .. } = self.pair;
+        let ids = |of: &[VersionId]| of.iter().map(VersionId::as_str).collect::<Vec<_>>().join(", ");
+        let line = |of: &Tie| {
+            let (key, at_left, at_right) = (shown(of.key.as_str()), ids(&of.left), ids(&of.right));
+            format!("tie at {} ms of {key}: {at_left} at {left}; {at_right} at {right}\n", of.modified_ms)
+        };
+        self.report.tied.iter().map(line).collect()
     }
 
     fn table(&self) -> String {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use twinlog_schemas::{BucketName, ObjectKey, SiteName};
+use twinlog_schemas::{BucketName, ObjectKey, SiteName, VersionId};
 use twinlog_site::Site;
 use twinlog_site::memory::{BucketSetup, ClientPut, MemorySite, MemorySiteOptions, Quirks};
+use twinlog_verify::Tie;
 
 use super::*;
 use crate::config::EXAMPLE;
@@ -88,6 +89,22 @@ async fn what_differs_is_shown_as_a_table_and_as_json() {
     assert_eq!(json["differences"][0]["key"], "odd\nkey");
     assert_eq!(json["differences"][0]["values"]["east"], "an object of 1000 ms");
     assert!(json["differences"][0]["values"]["west"].is_null());
+}
+
+#[tokio::test]
+async fn versions_whose_times_tie_are_named() {
+    let world = world();
+    let pairs = pairs(&world.deployment, None, Some(&world.bucket)).await.unwrap();
+    let ids = ["one", "two"].map(|id| VersionId::new(id).unwrap());
+    let key = ObjectKey::new("k").unwrap();
+    let tie = Tie { key, modified_ms: 1_000, left: ids.to_vec(), right: ids.iter().rev().cloned().collect() };
+    let mut report = Report::default();
+    (report.versions, report.ties, report.tied) = (2, 1, vec![tie]);
+    let verdict = Verdict::new(pairs.first().unwrap(), &report);
+    let text = verdict.text();
+    assert!(text.ends_with("\ntie at 1000 ms of k: one, two at east; two, one at west\n"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&verdict.json().unwrap()).unwrap();
+    assert_eq!(json["tied"][0]["orders"]["west"], serde_json::json!(["two", "one"]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,6 +35,7 @@ use std::time::Duration;
 use twinlog_index::Index;
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::{Clock, Ids};
+use twinlog_log::lane::Lease;
 use twinlog_log::{Log, Tell, TopicName, Topics};
 use twinlog_schemas::SiteName;
 use twinlog_schemas::codec::Codec;
@@ -120,6 +121,8 @@ pub struct Parts {
     pub holds: Arc<Holds>,
     /// Who is told of breakers and of decided conflicts.
     pub tell: Arc<dyn Tell>,
+    /// Says whether the lanes are known to be this process's own; the target writes nothing without.
+    pub lease: Lease,
     /// Settings.
     pub config: ApplyConfig,
 }

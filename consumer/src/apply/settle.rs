@@ -121,6 +121,10 @@ impl Apply {
                 return (Outcome::Held, "held");
             };
             self.target_answers(slot, job).await;
+            if !self.parts.lease.holds() {
+                tracing::debug!("the group was not heard from for a session's time: waiting until it is");
+                slot.idle(self.parts.lease.held()).await;
+            }
             let ended = match self.step(slot, job, &mut progress, target_encrypts).await {
                 Ok(Step::Done(outcome, rule)) => {
                     let outcome = progress.ended(outcome);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::{Case, DEADLINE, Outcome, soon};
-use crate::contract::{Membership, OwnershipChange};
+use crate::contract::{Membership, OwnershipChange, Pulse};
 use crate::error::LogError;
 
 /// A member that releases what is revoked at once.
@@ -47,7 +47,10 @@ pub(super) async fn lanes_are_handed_over(case: &Case<'_>) -> Outcome {
     let got = acquired(first.as_mut()).await?;
     assert_eq!(got, all);
     let lanes: Vec<i32> = got.into_iter().collect();
+    let (pulse, of_nobody) = (first.pulse(), "nothing is claimed yet");
+    assert!(!soon("a sign of life", pulse.beat()).await?, "{of_nobody}");
     assert_eq!(soon("a claim", first.claim(&lanes, "a")).await?, BTreeMap::new(), "nobody claimed them before");
+    assert!(soon("a sign of life", pulse.beat()).await?, "the owner's is taken");
 
     let mut second = case.log().join(&case.prefix, "b", &topic.name).await?;
     let revoked = match soon("a revocation", until_not_empty(first.as_mut())).await? {
@@ -62,7 +65,8 @@ pub(super) async fn lanes_are_handed_over(case: &Case<'_>) -> Outcome {
     let got = acquired(second.as_mut()).await?;
     assert_eq!(got, revoked.iter().copied().collect());
 
-    // The mark of the owner before is found.
+    // The mark of the owner before is found, whatever that one's signs of life name.
+    assert!(soon("a sign of life", until_taken(pulse.as_ref())).await?);
     let lane = revoked[0];
     assert_eq!(soon("a claim", second.claim(&[lane], "b")).await?, BTreeMap::from([(lane, "a".to_owned())]));
     assert_eq!(soon("a claim", second.claim(&[lane], "b again")).await?, BTreeMap::from([(lane, "b".to_owned())]));
@@ -125,6 +129,16 @@ pub(super) async fn leaving_waits_for_nobody(case: &Case<'_>) -> Outcome {
     drop(first);
     second.leave().await?;
     Ok(())
+}
+
+/// A sign of life may come while the group is being shared out anew.
+async fn until_taken(pulse: &dyn Pulse) -> Result<bool, LogError> {
+    loop {
+        match pulse.beat().await {
+            Err(error) if error.is_transient() => tokio::time::sleep(Duration::from_millis(100)).await,
+            answer => return answer,
+        }
+    }
 }
 
 /// Everything acquired up to the first acquisition that is not empty.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,9 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::config::KafkaConfig;
 use super::context::Told;
-use super::elsewhere::ask_elsewhere;
+use super::elsewhere::{ask_elsewhere, run_elsewhere};
 use super::error::log_error;
-use crate::contract::{Membership, OwnershipChange};
+use crate::contract::{Membership, OwnershipChange, Pulse};
 use crate::error::{LogError, LogErrorKind};
 use crate::topic::TopicName;
 
@@ -82,6 +82,9 @@ impl ConsumerContext for Context {
     }
 }
 
+/// The marks that this member has put on lanes that are its own.
+type Claimed = Arc<Mutex<BTreeMap<i32, String>>>;
+
 pub(super) struct KafkaMembership {
     group: String,
     topic: TopicName,
@@ -89,6 +92,9 @@ pub(super) struct KafkaMembership {
     client: Weak<StreamConsumer<Context>>,
     /// See [`Place::losses`].
     losses: Arc<AtomicU64>,
+    /// See [`Place::claimed`].
+    claimed: Claimed,
+    session: Duration,
     commands: mpsc::UnboundedSender<Command>,
     changes: mpsc::UnboundedReceiver<Result<OwnershipChange, LogError>>,
 }
@@ -106,8 +112,16 @@ impl KafkaMembership {
         let claims = Arc::downgrade(&client);
         let losses = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&losses);
-        let draining = Vec::new();
-        let place = Place { client: Some(client), closing, facts, topic: topic.clone(), draining, losses: counted };
+        let claimed = Claimed::default();
+        let place = Place {
+            client: Some(client),
+            closing,
+            facts,
+            topic: topic.clone(),
+            draining: Vec::new(),
+            losses: counted,
+            claimed: Arc::clone(&claimed),
+        };
         place.client().subscribe(&[topic.as_str()]).map_err(wrong)?;
         let owner = Owner { place, changes: changes_in, greeted: false, left_to_release: Vec::new() };
         tokio::spawn(owner.run(commands));
@@ -116,6 +130,8 @@ impl KafkaMembership {
             topic: topic.clone(),
             client: claims,
             losses,
+            claimed,
+            session: config.session_timeout,
             commands: commands_in,
             changes,
         })
@@ -126,8 +142,57 @@ impl KafkaMembership {
     }
 }
 
+/// Asks after one place. The client is the owner task's, as for claims.
+struct KafkaPulse {
+    group: String,
+    topic: TopicName,
+    client: Weak<StreamConsumer<Context>>,
+    losses: Arc<AtomicU64>,
+    claimed: Claimed,
+}
+
+#[async_trait]
+impl Pulse for KafkaPulse {
+    /// Commits by the member once more what its claims have committed: the coordinator refuses one of an older generation,
+    /// and takes it for a sign of life like a heartbeat, whose answers librdkafka keeps to itself.
+    async fn beat(&self) -> Result<bool, LogError> {
+        let losses = self.losses.load(Ordering::SeqCst);
+        let claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if claimed.is_empty() {
+            return Ok(false);
+        }
+        let wrong = |error: &KafkaError| log_error("sign of life in", &self.group, error);
+        let marks = marks(&self.topic, claimed).map_err(|error| wrong(&error))?;
+        let client = self.client.clone();
+        let commit = move || client.upgrade().ok_or(KafkaError::Canceled)?.commit(&marks, CommitMode::Sync);
+        let answer = run_elsewhere("sign of life in", &self.group, commit).await?;
+        answer.map_err(|error| wrong(&error))?;
+        if self.losses.load(Ordering::SeqCst) != losses {
+            return Err(LogError::new("sign of life in", &self.group, LogErrorKind::Transient, LOST));
+        }
+        Ok(true)
+    }
+}
+
+/// Why an answer that was overtaken by a loss says nothing.
+const LOST: &str = "lanes were lost meanwhile";
+
 #[async_trait]
 impl Membership for KafkaMembership {
+    fn session(&self) -> Duration {
+        self.session
+    }
+
+    fn pulse(&self) -> Arc<dyn Pulse> {
+        Arc::new(KafkaPulse {
+            group: self.group.clone(),
+            topic: self.topic.clone(),
+            client: self.client.clone(),
+            losses: Arc::clone(&self.losses),
+            claimed: Arc::clone(&self.claimed),
+        })
+    }
+
     async fn next(&mut self) -> Result<OwnershipChange, LogError> {
         match self.changes.recv().await {
             Some(change) => change,
@@ -136,6 +201,8 @@ impl Membership for KafkaMembership {
     }
 
     async fn released(&mut self, lanes: &[i32]) -> Result<(), LogError> {
+        // Before the coordinator may hear of it: no sign of life names a lane that is somebody else's.
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).retain(|lane, _| !lanes.contains(lane));
         self.commands.send(Command::Released(lanes.to_vec())).map_err(|_| self.ended())
     }
 
@@ -144,12 +211,8 @@ impl Membership for KafkaMembership {
     async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError> {
         let losses = self.losses.load(Ordering::SeqCst);
         let wrong = |error: &KafkaError| log_error("claim in", &self.group, error);
-        let put = list(&self.topic, lanes, Offset::Offset(0)).map_err(|error| wrong(&error))?;
-        for lane in lanes {
-            if let Some(mut element) = put.find_partition(self.topic.as_str(), *lane) {
-                element.set_metadata(mark);
-            }
-        }
+        let claimed: BTreeMap<i32, String> = lanes.iter().map(|lane| (*lane, mark.to_owned())).collect();
+        let put = marks(&self.topic, claimed.clone()).map_err(|error| wrong(&error))?;
         let (reading, writing, asked) = (self.client.clone(), self.client.clone(), put.clone());
         let client = |client: &Weak<StreamConsumer<Context>>| client.upgrade().ok_or(KafkaError::Canceled);
         let read = move || client(&reading)?.committed_offsets(asked.clone(), CLAIM);
@@ -158,8 +221,9 @@ impl Membership for KafkaMembership {
         let write = move || client(&writing)?.commit(&put, CommitMode::Sync);
         ask_elsewhere("claim in", &self.group, CLAIM, write, wrong).await?;
         if self.losses.load(Ordering::SeqCst) != losses {
-            return Err(LogError::new("claim in", &self.group, LogErrorKind::Transient, "lanes were lost meanwhile"));
+            return Err(LogError::new("claim in", &self.group, LogErrorKind::Transient, LOST));
         }
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).extend(claimed);
         let marks = before.elements().into_iter().filter(|element| !element.metadata().is_empty());
         Ok(marks.map(|element| (element.partition(), element.metadata().to_owned())).collect())
     }
@@ -188,12 +252,19 @@ struct Place {
     draining: Vec<i32>,
     /// How often lanes were lost; counted before librdkafka has its answer to the loss, until which it does not rejoin.
     losses: Arc<AtomicU64>,
+    /// Grows with each claim; lanes that are released or lost leave it before anybody else is given them.
+    claimed: Claimed,
 }
 
 impl Place {
     #[expect(clippy::expect_used, reason = "emptied by closing alone, which takes the place itself")]
     fn client(&self) -> &StreamConsumer<Context> {
         self.client.as_ref().expect("a place has its client until it is closed")
+    }
+
+    fn lost(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Answers what librdkafka waits for, leaves the group, and ends the client. Blocks.
@@ -234,6 +305,18 @@ fn list(topic: &TopicName, lanes: &[i32], offset: Offset) -> KafkaResult<TopicPa
     Ok(list)
 }
 
+/// A commit that puts marks on lanes.
+fn marks(topic: &TopicName, marks: BTreeMap<i32, String>) -> KafkaResult<TopicPartitionList> {
+    let lanes: Vec<i32> = marks.keys().copied().collect();
+    let list = list(topic, &lanes, Offset::Offset(0))?;
+    for (lane, mark) in marks {
+        if let Some(mut element) = list.find_partition(topic.as_str(), lane) {
+            element.set_metadata(mark);
+        }
+    }
+    Ok(list)
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         if self.client.is_none() {
@@ -247,6 +330,7 @@ impl Drop for Place {
             topic: self.topic.clone(),
             draining: std::mem::take(&mut self.draining),
             losses: self.losses.clone(),
+            claimed: self.claimed.clone(),
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || place.close())),
@@ -309,7 +393,7 @@ impl Owner {
                 }
             }
             Fact::Revoked { lanes, lost: true } => {
-                self.place.losses.fetch_add(1, Ordering::SeqCst);
+                self.place.lost();
                 let done = self.place.revoke(self.place.client(), &lanes);
                 self.heed(done.err());
                 self.tell(Ok(OwnershipChange::Lost(lanes)));
@@ -337,7 +421,7 @@ impl Owner {
     fn look_whether_lost(&mut self) {
         if self.place.client().assignment_lost() {
             let lost = self.place.draining.clone();
-            self.place.losses.fetch_add(1, Ordering::SeqCst);
+            self.place.lost();
             self.tell(Ok(OwnershipChange::Lost(lost.clone())));
             self.released(&lost);
         }

@@ -1,6 +1,7 @@
 //! The group of processes that share the lanes of a site: which lanes are ours, and which partitions they read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::actor::{Assignment, Command, Ended, Lane, LaneConfig, LaneFault};
 use super::before::Before;
 use super::handler::{Handler, Repeat};
-use crate::contract::{Committed, Log, Membership, OwnershipChange, Reader};
+use super::lease::Lease;
+use crate::contract::{Committed, Log, Membership, OwnershipChange, Pulse, Reader};
 use crate::error::LogError;
 use crate::ledger::Ledger;
 use crate::topic::{TopicName, TopicPartition};
@@ -55,6 +57,8 @@ pub struct LaneGroup {
     pub discover_now: Arc<Notify>,
     /// Told which lanes are owned and prepared.
     pub owned: watch::Sender<BTreeSet<i32>>,
+    /// Extended with every sign of life that the group answers; none where nobody goes by it.
+    pub lease: Option<Lease>,
 }
 
 /// Why the lanes stopped.
@@ -72,6 +76,9 @@ pub enum LaneError {
         error: LaneFault,
     },
 }
+
+/// How many signs of life a session's time has room for: so many may go unanswered in a row.
+const BEATS: u32 = 5;
 
 /// Records under way to be handled once more.
 const REPEATS: usize = 64;
@@ -132,7 +139,22 @@ impl LaneGroup {
                 message: "the lanes topic does not exist: enable a bucket first (twinlog bucket enable)".to_owned(),
             }));
         }
-        let mut membership = self.home.join(&self.group, &self.member, &self.lanes_topic).await?;
+        let membership = self.home.join(&self.group, &self.member, &self.lanes_topic).await?;
+        let beating = beat(self.lease.clone(), membership.pulse(), membership.session());
+        // Beside the work, which may wait for long: a lane that begins must not end the lease of those at work.
+        tokio::select! {
+            biased;
+            ended = self.work(membership, lanes_count, stop) => ended,
+            never = beating => match never {},
+        }
+    }
+
+    async fn work(
+        self,
+        mut membership: Box<dyn Membership>,
+        lanes_count: i32,
+        stop: CancellationToken,
+    ) -> Result<(), LaneError> {
         let mut readers: Vec<Arc<dyn Reader>> = Vec::new();
         for source in &self.sources {
             readers.push(source.log.reader(&source.group).await?.into());
@@ -247,7 +269,11 @@ impl Running {
         }
         // Taken before the mark is put: when that fails, one's own mark found the next time proves nothing.
         let mut stopped: BTreeMap<_, _> = new.iter().filter_map(|lane| self.stopped.remove_entry(lane)).collect();
+        let asked = self.spec.lease.as_ref().map(|lease| (lease, lease.now()));
         let mut last = membership.claim(&new, &self.spec.mark).await?;
+        if let Some((lease, asked)) = asked {
+            lease.extend(asked + membership.session());
+        }
         for (lane, owned) in self.lanes.iter_mut().filter(|(_, owned)| owned.claimed.is_none()) {
             owned.claimed = Some(Claimed { last: last.remove(lane), stopped: stopped.remove(lane) });
         }
@@ -399,6 +425,24 @@ impl Running {
             *owned = ready;
             changed
         });
+    }
+}
+
+/// Gives signs of life and extends the lease by those that are answered.
+async fn beat(lease: Option<Lease>, pulse: Arc<dyn Pulse>, session: Duration) -> Infallible {
+    let Some(lease) = lease else { return std::future::pending().await };
+    let mut beats = interval(session / BEATS);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beats.tick().await;
+        let asked = lease.now();
+        // An answer that takes as long as it would be good for is not waited for.
+        match timeout(session, pulse.beat()).await {
+            Ok(Ok(true)) => lease.extend(asked + session),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the group does not answer whether the lanes are still ours"),
+            Err(_) => tracing::debug!("the group is silent about whether the lanes are still ours"),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod actor;
 mod before;
 mod group;
 mod handler;
+mod lease;
 mod queue;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -14,3 +15,4 @@ pub use actor::{LaneConfig, LaneFault};
 pub use before::Before;
 pub use group::{LaneError, LaneGroup, Source};
 pub use handler::{Handler, Repeat, Slot};
+pub use lease::{Lease, Uptime};

@@ -10,8 +10,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Before, Handler, LaneConfig, LaneError, LaneGroup, Repeat, Slot, Source};
-use crate::memory::{MemoryLog, spec};
+use super::{Before, Handler, LaneConfig, LaneError, LaneGroup, Lease, Repeat, Slot, Source};
+use crate::memory::{MemoryLog, SESSION, spec};
 use crate::{Fetched, Headers, Ledger, Log, Position, Record, TopicName, TopicPartition};
 
 /// Remembers what it handled, and keeps a key waiting while its gate is closed.
@@ -118,6 +118,16 @@ async fn put(log: &MemoryLog, partition: i32, key: &str) {
 }
 
 fn run(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, config: LaneConfig) -> Running {
+    run_under(log, member, handler, config, None)
+}
+
+fn run_under(
+    log: &MemoryLog,
+    member: &str,
+    handler: &Arc<Recorder>,
+    config: LaneConfig,
+    lease: Option<Lease>,
+) -> Running {
     let home: Arc<dyn Log> = Arc::new(log.clone());
     let group = LaneGroup {
         home: Arc::clone(&home),
@@ -131,6 +141,7 @@ fn run(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, config: LaneConfi
         discover_every: Duration::from_secs(5),
         discover_now: Arc::default(),
         owned: watch::Sender::default(),
+        lease,
     };
     let stop = CancellationToken::new();
     Running { stop: stop.clone(), task: tokio::spawn(group.run(stop)) }
@@ -181,6 +192,29 @@ async fn a_stuck_key_holds_back_itself_and_the_commit_but_nothing_else() {
     running.stopped().await;
     assert_eq!(committed(&log, 0).await.start(), 5);
     assert!(committed(&log, 0).await.handed_over());
+}
+
+/// Scenario: a member is heard from for long, then expelled, then let in again.
+/// Guarantee: its lease holds all the while, ends at the latest a session's time after the loss, and holds again only with
+/// the lanes.
+#[tokio::test(start_paused = true)]
+async fn a_lease_holds_while_the_group_hears_from_its_member() {
+    let log = log_with(2).await;
+    let began = tokio::time::Instant::now();
+    let lease = Lease::new(Arc::new(move || began.elapsed()));
+    assert!(!lease.holds());
+    let running = run_under(&log, "one", &Arc::default(), LaneConfig::default(), Some(lease.clone()));
+    lease.held().await;
+    tokio::time::sleep(10 * SESSION).await;
+    assert!(lease.holds());
+    log.expel("lanes-group", "one");
+    tokio::time::sleep(SESSION).await;
+    assert!(!lease.holds(), "nothing that it says any more is a sign of life of the lanes' owner");
+    tokio::time::sleep(10 * SESSION).await;
+    assert!(!lease.holds());
+    log.readmit("lanes-group", "one");
+    lease.held().await;
+    running.stopped().await;
 }
 
 /// Scenario: a second process joins, and the first one leaves.

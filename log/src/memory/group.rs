@@ -5,12 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::Shared;
-use crate::contract::{Membership, OwnershipChange};
+use crate::contract::{Membership, OwnershipChange, Pulse};
 use crate::error::{LogError, LogErrorKind};
+
+/// How long after its last sign of life a member may be expelled, for whoever goes by it.
+pub const SESSION: Duration = Duration::from_secs(6);
 
 /// Members are told apart by the order of joining: names may come twice after a restart.
 type MemberId = u64;
@@ -32,6 +36,8 @@ struct Member {
     owned: BTreeSet<i32>,
     /// Of those owned, the ones it has been told to release.
     revoked: BTreeSet<i32>,
+    /// Of those owned, the ones that bear a mark of its own.
+    claimed: BTreeSet<i32>,
     /// The lanes it knows that it owns or drains: grows when it takes an event, shrinks when it releases.
     known: BTreeSet<i32>,
     events: VecDeque<OwnershipChange>,
@@ -47,6 +53,7 @@ impl Group {
             greeted: false,
             owned: BTreeSet::new(),
             revoked: BTreeSet::new(),
+            claimed: BTreeSet::new(),
             known: BTreeSet::new(),
             events: VecDeque::new(),
         };
@@ -66,6 +73,7 @@ impl Group {
             member.greeted = false;
             member.owned.clear();
             member.revoked.clear();
+            member.claimed.clear();
             member.events.clear();
             if !member.known.is_empty() {
                 member.events.push_back(OwnershipChange::Lost(member.known.iter().copied().collect()));
@@ -85,8 +93,15 @@ impl Group {
         if let Some(lane) = lanes.iter().find(|lane| !owned(lane)) {
             return Err(*lane);
         }
+        if let Some(member) = self.members.get_mut(&id) {
+            member.claimed.extend(lanes);
+        }
         let put = |lane: &i32| Some((*lane, self.marks.insert(*lane, mark.to_owned())?));
         Ok(lanes.iter().filter_map(put).collect())
+    }
+
+    fn claimed_any(&self, id: MemberId) -> bool {
+        self.members.get(&id).is_some_and(|member| !member.claimed.is_empty())
     }
 
     pub(super) fn owners(&self) -> BTreeMap<i32, String> {
@@ -100,6 +115,7 @@ impl Group {
                 if member.revoked.remove(lane) {
                     member.owned.remove(lane);
                     member.known.remove(lane);
+                    member.claimed.remove(lane);
                 }
             }
         }
@@ -181,8 +197,30 @@ impl MemoryMembership {
     }
 }
 
+/// Asks after one place.
+struct MemoryPulse {
+    shared: Arc<Shared>,
+    group: String,
+    id: MemberId,
+}
+
+#[async_trait]
+impl Pulse for MemoryPulse {
+    async fn beat(&self) -> Result<bool, LogError> {
+        Ok(self.shared.state().groups.get(&self.group).is_some_and(|group| group.claimed_any(self.id)))
+    }
+}
+
 #[async_trait]
 impl Membership for MemoryMembership {
+    fn session(&self) -> Duration {
+        SESSION
+    }
+
+    fn pulse(&self) -> Arc<dyn Pulse> {
+        Arc::new(MemoryPulse { shared: Arc::clone(&self.shared), group: self.group.clone(), id: self.id })
+    }
+
     async fn next(&mut self) -> Result<OwnershipChange, LogError> {
         let shared = self.shared.clone();
         loop {

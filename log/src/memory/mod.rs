@@ -20,6 +20,7 @@ use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
 use crate::error::{LogError, LogErrorKind};
 use crate::record::{Fetched, Position, Record};
 use crate::topic::{Cleanup, TopicInfo, TopicName, TopicPartition, TopicSpec};
+pub use group::SESSION;
 use group::{Group, MemoryMembership};
 use partition_log::PartitionLog;
 use reader::MemoryReader;

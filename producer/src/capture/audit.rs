@@ -1,8 +1,9 @@
 //! Lock changes of which only the audit log tells, without saying of which version. Pure.
 //!
 //! Each version of the key is compared with what this site last had. One whose lock is another, and is in force or
-//! differs from the index, changed: it is stamped with the notice's time. The others, where they differ from the
-//! index, are left to the site's own consumer to compare.
+//! differs from the index, changed: it is stamped with the notice's time, or, since a record may find a change that is
+//! newer than itself, the time after which this site had something else. The others, where they differ from the index,
+//! are left to the site's own consumer to compare.
 
 use twinlog_index::VersionState;
 use twinlog_schemas::{Basis, Category, FactBody, Retention, SiteName};
@@ -25,9 +26,10 @@ pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state:
     for (category, cause) in &telling.changed {
         let held = held(*category, object, here.now_ns);
         let differs = held != indexed(*category, state, here.now_ns);
-        let changed = held != last_had(*category, state, &here.site, here.now_ns);
+        let (last_had, had_at_ns) = last_had(*category, state, &here.site, here.now_ns);
+        let changed = held != last_had;
         if changed && (differs || !is_empty(*category, object, here.now_ns)) {
-            let grounds = Grounds { basis: Basis::Known, at_ns: cause.time_ns() };
+            let grounds = Grounds { basis: Basis::Known, at_ns: cause.time_ns().max(had_at_ns.saturating_add(1)) };
             let mut stamps = Stamps::default();
             outcome.facts.extend(stamp(*category, object, grounds, state, &here.site, &mut stamps));
             outcome.events.push(here.event(cause, told_of(*category), found, only(*category, &stamps)));
@@ -71,9 +73,9 @@ fn indexed(category: Category, state: &VersionState, now_ns: i64) -> Lock {
     }
 }
 
-/// What this site last had, as far as it is known: what it said itself or what was written into it, whichever is
-/// later; none, if neither.
-fn last_had(category: Category, state: &VersionState, site: &SiteName, now_ns: i64) -> Lock {
+/// What this site last had, as far as it is known, and when: what it said itself or what was written into it, whichever
+/// is later; none, if neither.
+fn last_had(category: Category, state: &VersionState, site: &SiteName, now_ns: i64) -> (Lock, i64) {
     let (said, written) = (state.said.get(site), state.written.get(site));
     match category {
         Category::Retention => {
@@ -82,21 +84,24 @@ fn last_had(category: Category, state: &VersionState, site: &SiteName, now_ns: i
                 .map(|held| (held.latest.changed_at_ns, held.latest.value));
             let written =
                 written.and_then(|written| written.retention.as_ref()).map(|put| (put.at_ns, put.value.flatten()));
-            Lock::retention(later(said, written).flatten(), now_ns)
+            let (at_ns, value) = later(said, written);
+            (Lock::retention(value.flatten(), now_ns), at_ns)
         }
         Category::LegalHold => {
             let said = said.and_then(|said| said.legal_hold.as_ref()).map(|held| (held.changed_at_ns, held.value));
             let written = written.and_then(|written| written.legal_hold.as_ref());
             let written = written.map(|put| (put.at_ns, put.value.unwrap_or(false)));
-            Lock::LegalHold(later(said, written).unwrap_or(false))
+            let (at_ns, value) = later(said, written);
+            (Lock::LegalHold(value.unwrap_or(false)), at_ns)
         }
-        _ => Lock::Neither,
+        _ => (Lock::Neither, i64::MIN),
     }
 }
 
-fn later<T>(said: Option<(i64, T)>, written: Option<(i64, T)>) -> Option<T> {
-    match (said, written) {
-        (Some((said_at, said)), Some((written_at, written))) => Some(if said_at > written_at { said } else { written }),
-        (said, written) => said.or(written).map(|(_, value)| value),
-    }
+fn later<T>(said: Option<(i64, T)>, written: Option<(i64, T)>) -> (i64, Option<T>) {
+    let last = match (said, written) {
+        (Some(said), Some(written)) => Some(if said.0 > written.0 { said } else { written }),
+        (said, written) => said.or(written),
+    };
+    last.map_or((i64::MIN, None), |(at_ns, value)| (at_ns, Some(value)))
 }

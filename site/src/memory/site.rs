@@ -201,10 +201,10 @@ impl MemorySite {
         &self,
         operation: &'static str,
         subject: String,
-        act: impl FnOnce(&mut Store, i64) -> Result<T, Refusal> + Send + 'static,
+        act: impl FnOnce(&mut Store, i64) -> Result<T, Refusal> + Clone + Send + 'static,
     ) -> Result<T, SiteError> {
         let signed_ns = self.now_ns();
-        let Transit { delay, patience } = (self.transit)(operation);
+        let Transit { delay, patience, twice } = (self.transit)(operation);
         let arrives_ns = signed_ns.saturating_add(i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX));
         let expired = delay > self.shared.options.write_expiry;
         let answer = Arc::new(Mutex::new(None));
@@ -213,6 +213,9 @@ impl MemorySite {
             let outcome = if expired { Err(Refusal::EXPIRED) } else { act(store, now_ns) };
             *answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         };
+        if twice {
+            self.store().late.send(arrives_ns, Box::new(arrive.clone()));
+        }
         self.store().late.send(arrives_ns, Box::new(arrive));
         let waits = patience.map_or(delay, |patience| patience.min(delay));
         if !waits.is_zero() {
@@ -250,13 +253,13 @@ impl MemorySite {
     }
 
     /// The audit record of a replica write of a lock.
-    fn audited<T, F: FnOnce(&mut Store, i64) -> Result<T, Refusal>>(
+    fn audited<T, F: FnOnce(&mut Store, i64) -> Result<T, Refusal> + Clone>(
         &self,
         trigger: &'static str,
         event: &'static str,
         version: &VersionRef,
         act: F,
-    ) -> impl FnOnce(&mut Store, i64) -> Result<T, Refusal> + use<T, F> {
+    ) -> impl FnOnce(&mut Store, i64) -> Result<T, Refusal> + Clone + use<T, F> {
         let (version, principal) = (version.clone(), self.shared.options.principal.clone());
         move |store, now_ns| {
             let outcome = act(store, now_ns);

@@ -45,7 +45,7 @@ fn key(name: &str) -> ObjectKey {
 
 async fn conforms(quirks: Quirks) {
     let Lab { site, client, clock_ns, .. } = lab(quirks.clone());
-    let late = site.with_transit(Arc::new(|_| Transit { delay: EXPIRY * 2, patience: None }));
+    let late = site.with_transit(Arc::new(|_| Transit { delay: EXPIRY * 2, ..Transit::default() }));
     let now_ms = Arc::new(move || clock_ns.load(Ordering::Relaxed) / 1_000_000);
     let mut bench = Bench::new(Arc::new(site), Arc::new(client), quirks, now_ms, "suite");
     bench.late_site = Some(Arc::new(late));
@@ -68,7 +68,7 @@ async fn the_minio_profile_conforms() {
 async fn a_late_request_still_acts() {
     let Lab { site, clock_ns, bucket, .. } = lab(Quirks::rustfs());
     let impatient = Some(Duration::ZERO);
-    let slow = site.with_transit(Arc::new(move |_| Transit { delay: EXPIRY / 2, patience: impatient }));
+    let slow = site.with_transit(Arc::new(move |_| Transit { delay: EXPIRY / 2, patience: impatient, twice: false }));
     let version_id = VersionId::new("7e57c0de-0000-4000-8000-000000000001").unwrap();
     let version = VersionRef { bucket, key: key("late"), version_id };
     let error = slow.put_marker(&version, START_NS).await.unwrap_err();
@@ -76,10 +76,22 @@ async fn a_late_request_still_acts() {
     assert_eq!(site.look(&version).await.unwrap(), Reading::Absent);
     clock_ns.fetch_add(EXPIRY.as_nanos() as i64, Ordering::Relaxed);
     assert!(matches!(site.look(&version).await.unwrap(), Reading::Marker { .. }));
-    let hopeless = site.with_transit(Arc::new(move |_| Transit { delay: EXPIRY * 2, patience: impatient }));
+    let hopeless =
+        site.with_transit(Arc::new(move |_| Transit { delay: EXPIRY * 2, patience: impatient, twice: false }));
     assert!(hopeless.put_marker(&version, START_NS).await.unwrap_err().outcome_unknown);
     clock_ns.fetch_add(EXPIRY.as_nanos() as i64 * 9, Ordering::Relaxed);
     assert!(matches!(site.look(&version).await.unwrap(), Reading::Marker { .. }), "an expired request acted");
+}
+
+/// A marker that is sent a second time on the way removes itself, and the answer does not tell.
+#[tokio::test]
+async fn a_request_sent_twice_acts_twice() {
+    let Lab { site, bucket, .. } = lab(Quirks::minio());
+    let version_id = VersionId::new("7e57c0de-0000-4000-8000-000000000002").unwrap();
+    let version = VersionRef { bucket, key: key("twice"), version_id };
+    let doubling = site.with_transit(Arc::new(|_| Transit { twice: true, ..Transit::default() }));
+    doubling.put_marker(&version, START_NS).await.unwrap();
+    assert_eq!(site.look(&version).await.unwrap(), Reading::Absent);
 }
 
 /// The same seed and the same calls give the same bytes.

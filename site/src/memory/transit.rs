@@ -14,6 +14,9 @@ pub struct Transit {
     /// How long the sender waits for the answer; a request that is under way longer times out with an unknown outcome,
     /// and still acts when it arrives. `None` waits for ever.
     pub patience: Option<Duration>,
+    /// A load balancer on the way sends the request a second time, as some do where the first answer is lost; the sender
+    /// gets the answer to the second.
+    pub twice: bool,
 }
 
 /// Decides the transit of each write, by its S3 operation.

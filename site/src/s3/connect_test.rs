@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::*;
 use crate::dialect::{DialectName, NotifyTargets};
 use crate::s3::{S3Credentials, S3Site, S3Timeouts, SecretKey};
+use crate::{Leave, Site, SiteErrorKind};
 
 fn config() -> S3SiteConfig {
     S3SiteConfig {
@@ -50,4 +51,21 @@ fn certificates_that_are_none_are_refused() {
     std::fs::write(file.path(), "hello").unwrap();
     let empty = refusal(S3SiteConfig { ca_file: Some(file.path().into()), ..config() });
     assert!(empty.contains("no PEM"), "{empty}");
+}
+
+/// Nobody listens at the address: a write that is sent cannot connect, and one that is withheld does not even try.
+#[tokio::test]
+async fn a_write_without_leave_is_not_sent() {
+    let config = S3SiteConfig { endpoint: "http://127.0.0.1:1".into(), ..config() };
+    let site = S3Site::new(config, Arc::new(|| SystemTime::UNIX_EPOCH)).unwrap();
+    let version = twinlog_schemas::VersionRef {
+        bucket: twinlog_schemas::BucketName::new("bucket").unwrap(),
+        key: twinlog_schemas::ObjectKey::new("key").unwrap(),
+        version_id: twinlog_schemas::VersionId::null(),
+    };
+    let sent = site.remove_version(&version, false, None).await.unwrap_err();
+    assert_eq!(sent.kind, SiteErrorKind::Unreachable, "{sent}");
+    let site = site.with_leave(Leave::while_true(|| false));
+    let withheld = site.remove_version(&version, false, None).await.unwrap_err();
+    assert_eq!((withheld.kind, withheld.outcome_unknown), (SiteErrorKind::Expired, false), "{withheld}");
 }

@@ -10,6 +10,7 @@ use twinlog_schemas::SiteName;
 
 use crate::dialect::Dialect;
 use crate::error::{SiteError, SiteErrorKind};
+use crate::leave::Withheld;
 
 use SiteErrorKind as Kind;
 
@@ -155,6 +156,9 @@ impl Attempt<'_> {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
+        if let Some(withheld) = causes(&error).find_map(|cause| cause.downcast_ref::<Withheld>()) {
+            return self.error(Kind::Expired, withheld.to_string());
+        }
         match &error {
             SdkError::ServiceError(context) => {
                 let raw = context.raw();

@@ -10,13 +10,14 @@ use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
 use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::headers::HeaderLines;
+use crate::leave::{Leave, Withheld};
 
 /// Changes one request before it is signed.
 #[derive(Debug, Default)]
@@ -25,6 +26,7 @@ pub(super) struct Amend {
     query: Option<String>,
     target: Option<String>,
     expires_in: Option<Duration>,
+    leave: Option<Leave>,
 }
 
 impl Amend {
@@ -38,10 +40,11 @@ impl Amend {
         Self::headers(super::headers::local_read())
     }
 
-    /// A write that is refused once it is older than `expires_in` by the store's clock. The signature stands in the
-    /// query and covers every header; the body is covered by Content-MD5.
-    pub(super) fn expiring_write(headers: HeaderLines, expires_in: Duration) -> Self {
-        Self { headers, expires_in: Some(expires_in), ..Self::default() }
+    /// A write that is refused once it is older than `expires_in` by the store's clock, and that is sent only if there is
+    /// leave once it is signed. The signature stands in the query and covers every header; the body is covered by
+    /// Content-MD5.
+    pub(super) fn expiring_write(headers: HeaderLines, expires_in: Duration, leave: Leave) -> Self {
+        Self { headers, expires_in: Some(expires_in), leave: Some(leave), ..Self::default() }
     }
 
     /// Adds a query parameter; the value must be fit for a URL.
@@ -103,6 +106,15 @@ impl Intercept for Amend {
             bag.interceptor_state().store_put(PayloadSigningOverride::unsigned_payload());
         }
         Ok(())
+    }
+
+    fn read_after_signing(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.leave.as_ref().is_none_or(Leave::is_given) { Ok(()) } else { Err(Withheld.into()) }
     }
 }
 

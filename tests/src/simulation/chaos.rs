@@ -4,12 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
+use twinlog_log::memory::SESSION;
 
 use super::dice::Dice;
 use super::process::{Fleet, Machine};
-
-/// After so long without a sign of life, a process's lanes are given to others.
-const SESSION: Duration = Duration::from_secs(6);
 
 /// Goes on until clients are through; then every process runs.
 pub(super) async fn wreak(fleet: &mut Fleet, mut dice: Dice, over: &AtomicBool) -> Result<(), String> {

@@ -156,7 +156,9 @@ impl Client<'_> {
     fn born(&mut self, key: &ObjectKey, written: &ClientWritten) {
         let version = self.version(key, &written.version_id);
         self.said.push(version.to_string());
-        if !version.version_id.is_null() {
+        if version.version_id.is_null() {
+            self.ledger.nulls.insert(version.key, written.etag.clone());
+        } else {
             self.ledger.born.insert(version, self.at);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use twinlog_schemas::{Category, Tags, VersionRef};
+use twinlog_schemas::{Category, ObjectKey, Tags, VersionRef};
 
 /// Kept while clients act.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(super) struct Ledger {
     pub tags: BTreeMap<VersionRef, Tags>,
     /// What clients last made of the legal hold of a version.
     pub holds: BTreeMap<VersionRef, bool>,
+    /// The ETag of what clients last wrote as the null version of a key.
+    pub nulls: BTreeMap<ObjectKey, String>,
     /// Versions that an operator was to remove and that a lock keeps.
     pub kept: BTreeSet<VersionRef>,
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use twinlog_consumer::hold::Holds;
 use twinlog_consumer::storm::StormLimits;
@@ -16,7 +17,7 @@ use twinlog_control::Control;
 use twinlog_index::{Index, MemoryIndex};
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::Ids;
-use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Source};
+use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lease, Source};
 use twinlog_log::{Heard, Log, Tell, TopicName};
 use twinlog_producer::{BucketSettings, CaptureConfig, Freshness, Producer};
 use twinlog_schemas::Fact;
@@ -28,8 +29,8 @@ use twinlog_tail::{Kind, Tail, Topic};
 use super::Profile;
 use super::dice::Dice;
 use super::gate::Gate;
-use super::planted::{Hands, Knowledge, Part, Scene, Tongue};
-use super::reach::Reach;
+use super::planted::{Hands, Knowledge, Part, Planted, Scene, Tongue};
+use super::reach::{Reach, Way};
 use super::wire::Wire;
 use super::witness::{Accounts, OfApply, OfCapture, Witness};
 use super::world::{EXPIRY, INLINE, Place, World};
@@ -51,6 +52,8 @@ pub(super) struct Machine {
     index: Arc<MemoryIndex>,
     dice: Dice,
     gate: Gate,
+    /// Of the process that runs, over apply's lanes.
+    lease: Lease,
     wire: Arc<Wire>,
     /// What capture and apply are about: for planted faults.
     scenes: [Arc<Scene>; 2],
@@ -96,6 +99,7 @@ impl Machine {
             index: Arc::default(),
             dice,
             gate,
+            lease: Lease::endless(),
             wire: Arc::new(wire),
             scenes: Default::default(),
             running: None,
@@ -122,7 +126,7 @@ impl Machine {
         self.groups().for_each(|group| self.world.log.expel(&group, &self.member));
     }
 
-    /// Wakes it: it goes on where it was, and only then hears what it has lost.
+    /// Wakes it: it goes on where it was, and hears what it has lost only a while later.
     pub(super) fn wake(&self) {
         self.groups().for_each(|group| self.world.log.readmit(&group, &self.member));
         self.gate.open();
@@ -176,6 +180,13 @@ impl Machine {
         let ids = Ids::new(Arc::clone(&place.clock), self.dice.seed());
         let doubts = Arc::new(Doubts::default());
         self.gate.open();
+        self.lease = match world.planted {
+            Some(Planted::LanesForGranted) => Lease::endless(),
+            _ => {
+                let began = Instant::now();
+                Lease::new(Arc::new(move || began.elapsed()))
+            }
+        };
         let (tail, following) = Tail::start(self.tail(&doubts, &ids), stop_tail.clone());
         let capture = self.capture(place, &tail, &ids)?;
         let apply = Arc::new(Apply::new(self.apply(place, &tail, &doubts, &ids)));
@@ -297,24 +308,25 @@ impl Machine {
             observer: Arc::new(OfApply(Arc::clone(self.accounts(Part::Apply)))),
             holds: Arc::new(holds),
             tell,
+            lease: self.lease.clone(),
             config: ApplyConfig { park_after: None, ..ApplyConfig::default() },
         }
     }
 
     /// A store as this process reaches it: calls fail, and writes are late, as often as the profile says.
     fn reached(&mut self, place: &Place, part: Part) -> Arc<dyn Site> {
-        let (gate, scene) = (self.gate.clone(), Arc::clone(&self.scenes[usize::from(part == Part::Apply)]));
+        let scene = Arc::clone(&self.scenes[usize::from(part == Part::Apply)]);
+        let way =
+            Way { gate: self.gate.clone(), lease: self.lease.clone(), dice: Dice::new(self.dice.seed(), "reach") };
         let planted = self.world.planted;
-        Arc::new(Reach::new(self.failing(place), gate, planted, scene))
+        Arc::new(Reach::new(self.failing(place), way, planted, scene))
     }
 
     fn failing(&mut self, place: &Place) -> Arc<dyn Site> {
         let profile = &self.world.profile;
-        let (late, dice) = (profile.late_writes, Mutex::new(Dice::new(self.dice.seed(), "transit")));
-        // No store takes tags or locks on a condition, so what a client changes between our look and our write is lost.
-        let at_once = profile.last_wins;
-        let transit = move |_| if at_once { Transit::default() } else { transit(late, &dice) };
-        let store = place.store.with_transit(Arc::new(transit));
+        let dice = Mutex::new(Dice::new(self.dice.seed(), "transit"));
+        let Profile { way, late_writes, doubled, .. } = *profile;
+        let store = place.store.with_transit(Arc::new(move |_| transit((way, late_writes, doubled), &dice)));
         if profile.faults == 0 {
             return Arc::new(store);
         }
@@ -352,6 +364,7 @@ impl Machine {
             discover_every: Duration::from_secs(30),
             discover_now: Arc::new(Notify::new()),
             owned: watch::Sender::new(BTreeSet::new()),
+            lease: (purpose == PURPOSES[1]).then(|| self.lease.clone()),
         };
         let (stop, member) = (stop.clone(), self.member.clone());
         tokio::spawn(async move {
@@ -362,14 +375,15 @@ impl Machine {
     }
 }
 
-/// The way of one write.
-fn transit(late: u32, dice: &Mutex<Dice>) -> Transit {
+/// The way of one write, which takes up to `way`, but for those that are late or sent twice.
+fn transit((way, late, doubled): (Duration, u32, u32), dice: &Mutex<Dice>) -> Transit {
     let mut dice = dice.lock().unwrap_or_else(PoisonError::into_inner);
+    let twice = dice.chance(doubled);
     if !dice.chance(late) {
-        return Transit { delay: dice.up_to(Duration::from_millis(20)), patience: None };
+        return Transit { delay: dice.up_to(way), patience: None, twice };
     }
     let delay = dice.up_to(EXPIRY + Duration::from_secs(3));
-    Transit { delay, patience: Some(Duration::from_secs(2)) }
+    Transit { delay, patience: Some(Duration::from_secs(2)), twice }
 }
 
 /// Freshness of the index for capture, as the binary has it.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use twinlog_site::memory::Wording;
+
 /// What a client may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -46,6 +48,8 @@ pub struct Profile {
     pub name: &'static str,
     /// How many sites, 2 or 3.
     pub sites: usize,
+    /// Which store, if not one by chance.
+    pub store: Option<Wording>,
     /// How many processes beside each site.
     pub members: usize,
     /// What clients do, with weights.
@@ -70,13 +74,20 @@ pub struct Profile {
     pub stops: bool,
     /// Calls to stores that fail, in percent.
     pub faults: u32,
+    /// How long a replica write is under way, at most, unless it is late.
+    pub way: Duration,
     /// Replica writes that arrive late, in percent: some after their sender gave up, some after their expiry.
     pub late_writes: u32,
+    /// Replica writes that a load balancer sends twice, in percent.
+    pub doubled: u32,
     /// Notices that come after more time than the sure door is given, in percent.
     pub late: u32,
     /// Whether the last change of tags is what must hold at the end, and of a legal hold that one site alone changed: where
-    /// every notice comes within the time that the sure door is given, and clocks agree.
+    /// every notice comes within the time that the sure door is given, and clocks agree. (No store takes tags or locks on
+    /// a condition, so what a client changes at the target between our look and our write is lost.)
     pub last_wins: bool,
+    /// Whether a null version is at the end what the last client wrote, whatever was under way.
+    pub last_null_wins: bool,
     /// Whether doors lose notices for a while, and sweeps find what they told.
     pub deaf: bool,
     /// Whether operators replay versions, those that are gone too.
@@ -88,6 +99,7 @@ impl Profile {
         Self {
             name,
             sites: 2,
+            store: None,
             members: 1,
             operations: operations.to_vec(),
             count: 40,
@@ -101,9 +113,12 @@ impl Profile {
             crashes: false,
             stops: false,
             faults: 0,
+            way: Duration::from_millis(20),
             late_writes: 0,
+            doubled: 0,
             late: 3,
             last_wins: false,
+            last_null_wins: false,
             deaf: false,
             replays: false,
         }
@@ -178,6 +193,16 @@ const TIES: &[(Operation, u32)] =
 const MARKERS: &[(Operation, u32)] =
     &[(O::Put, 3), (O::Delete, 8), (O::DeleteMany, 6), (O::DeleteMarker, 6), (O::DeleteVersion, 2)];
 
+/// Changes of tags, with what they are of.
+const RETAGS: &[(Operation, u32)] = &[(O::Put, 2), (O::PutTagged, 1), (O::Tag, 10), (O::Untag, 2)];
+
+/// Locks, and removals that meet them.
+const LOCKED_REMOVALS: &[(Operation, u32)] =
+    &[(O::Put, 5), (O::Retain, 6), (O::Hold, 6), (O::Release, 3), (O::DeleteVersion, 6)];
+
+/// Legal holds of versions of one key.
+const HOLDS: &[(Operation, u32)] = &[(O::Put, 3), (O::Hold, 7), (O::Release, 6)];
+
 /// The names of all profiles; those that end in `-three` have three sites.
 pub const PROFILES: &[&str] = &[
     "versions",
@@ -194,6 +219,12 @@ pub const PROFILES: &[&str] = &[
     "replays",
     "rebalances",
     "skew",
+    "audits",
+    "doubled",
+    "null-writes",
+    "overtaking",
+    "locked-meanwhile",
+    "takeovers",
     "everything",
     "versions-three",
     "markers-three",
@@ -209,6 +240,12 @@ pub const PROFILES: &[&str] = &[
     "replays-three",
     "rebalances-three",
     "skew-three",
+    "audits-three",
+    "doubled-three",
+    "null-writes-three",
+    "overtaking-three",
+    "locked-meanwhile-three",
+    "takeovers-three",
     "everything-three",
 ];
 
@@ -222,8 +259,8 @@ pub fn profile(name: &str) -> Option<Profile> {
     Some(match name {
         "versions" => Profile::new("versions", VERSIONS),
         "markers" => Profile { keys: vec!["a", "b"], crashes: true, ..Profile::new("markers", MARKERS) },
-        "tags" => Profile { late: 0, last_wins: true, ..Profile::new("tags", TAGS) },
-        "locks" => Profile { late: 0, last_wins: true, ..Profile::new("locks", LOCKS) },
+        "tags" => Profile { late: 0, way: Duration::ZERO, last_wins: true, ..Profile::new("tags", TAGS) },
+        "locks" => Profile { late: 0, way: Duration::ZERO, last_wins: true, ..Profile::new("locks", LOCKS) },
         "expiry" => Profile { retention: Duration::from_secs(40), ..Profile::new("expiry", LOCKS) },
         "nulls" => {
             let operations: Vec<_> = VERSIONS.iter().chain(TAGS).copied().collect();
@@ -247,6 +284,44 @@ pub fn profile(name: &str) -> Option<Profile> {
         }
         "rebalances" => Profile { members: 2, crashes: true, ..Profile::new("rebalances", EVERYTHING) },
         "skew" => Profile { skew: Duration::from_secs(1), ..Profile::new("skew", EVERYTHING) },
+        "audits" => Profile {
+            store: Some(Wording::RustFs),
+            keys: vec!["a"],
+            count: 60,
+            late: 0,
+            way: Duration::ZERO,
+            last_wins: true,
+            ..Profile::new("audits", HOLDS)
+        },
+        "doubled" => Profile { doubled: 15, ..Profile::new("doubled", EVERYTHING) },
+        "null-writes" => Profile {
+            keys: vec!["d/", "e/"],
+            gap: Duration::from_millis(1_500),
+            late: 0,
+            way: Duration::from_secs(3),
+            last_null_wins: true,
+            ..Profile::new("null-writes", &[(O::Put, 6), (O::PutLarge, 2), (O::PutTagged, 2)])
+        },
+        "overtaking" => Profile {
+            keys: vec!["a", "b"],
+            gap: Duration::from_millis(800),
+            way: Duration::from_millis(1_500),
+            ..Profile::new("overtaking", RETAGS)
+        },
+        "locked-meanwhile" => Profile {
+            keys: vec!["a", "b"],
+            gap: Duration::from_millis(800),
+            way: Duration::from_millis(1_500),
+            ..Profile::new("locked-meanwhile", LOCKED_REMOVALS)
+        },
+        "takeovers" => Profile {
+            members: 2,
+            keys: vec!["a", "b"],
+            gap: Duration::from_millis(2_500),
+            crashes: true,
+            way: Duration::from_secs(9),
+            ..Profile::new("takeovers", RETAGS)
+        },
         "everything" => Profile {
             members: 2,
             crashes: true,

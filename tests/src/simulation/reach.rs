@@ -7,20 +7,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::time::Instant;
+use twinlog_log::lane::Lease;
 use twinlog_schemas::{BucketName, ObjectKey, Part, Retention, SiteName, Tags, VersionRef};
 use twinlog_site::{
     Body, BodyStream, BodyWish, BucketState, ListFrom, ListedVersion, NoticeStream, PartWritten, Precondition, Reading,
     Replica, Site, SiteError, SiteErrorKind, Subscription, SubscriptionChange, Upload, VersionPage, Written,
 };
 
+use super::dice::Dice;
 use super::gate::Gate;
 use super::planted::{Doing, Planted, Scene};
 use super::world::EXPIRY;
+
+/// What a process's calls go through.
+pub(super) struct Way {
+    pub gate: Gate,
+    /// Replica writes are sent while it holds.
+    pub lease: Lease,
+    pub dice: Dice,
+}
 
 /// The way to one store.
 pub(super) struct Reach {
     inner: Arc<dyn Site>,
     gate: Gate,
+    lease: Lease,
+    dice: Mutex<Dice>,
     planted: Option<Planted>,
     scene: Arc<Scene>,
     /// Markers that were sent and are taken for made.
@@ -28,8 +42,9 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new(inner: Arc<dyn Site>, gate: Gate, planted: Option<Planted>, scene: Arc<Scene>) -> Self {
-        Self { inner, gate, planted, scene, believed: Mutex::default() }
+    pub(super) fn new(inner: Arc<dyn Site>, way: Way, planted: Option<Planted>, scene: Arc<Scene>) -> Self {
+        let Way { gate, lease, dice } = way;
+        Self { inner, gate, lease, dice: Mutex::new(dice), planted, scene, believed: Mutex::default() }
     }
 
     /// One call: not while the process is stopped.
@@ -40,14 +55,18 @@ impl Reach {
         answer
     }
 
-    /// One write: not sent while the process is stopped, and refused by the store once its signature has expired.
+    /// One write: not sent while the process is stopped, and refused by the store once its signature has expired. It was
+    /// signed before the process was stopped, or is after.
     async fn write<T>(
         &self,
         subject: &VersionRef,
         write: impl Future<Output = Result<T, SiteError>> + Send,
     ) -> Result<T, SiteError> {
-        let signed = self.gate.pass_signed().await;
-        if signed > EXPIRY && !self.is(Planted::RequestsNeverExpire) {
+        let before = self.lease.holds() && self.dice.lock().unwrap_or_else(PoisonError::into_inner).chance(50);
+        let signed = self.gate.stopped().filter(|_| before).map(|stopped| Instant::now() - stopped);
+        self.gate.pass().await;
+        let expired = signed.is_some_and(|signed| signed.elapsed() > EXPIRY);
+        if expired && !self.is(Planted::RequestsNeverExpire) || signed.is_none() && !self.lease.holds() {
             return Err(self.expired(subject));
         }
         let answer = write.await;
@@ -66,6 +85,20 @@ impl Reach {
             message: "Request has expired".to_owned(),
             outcome_unknown: false,
         }
+    }
+
+    /// What was written meanwhile is written over, as soon as that shows.
+    async fn overwrite(&self, replica: &Replica, bytes: &Bytes, planned: &Precondition) -> Result<Written, SiteError> {
+        let put = |now| self.inner.put_object(replica, Body::Bytes(bytes.clone()), now);
+        match self.write(&replica.version, put(planned)).await {
+            Err(error) if error.kind == SiteErrorKind::Precondition => {}
+            done => return done,
+        }
+        let now = match self.inner.look(&replica.version).await? {
+            Reading::Object(held) => Precondition::Etag(held.etag),
+            _ => Precondition::Absent,
+        };
+        self.write(&replica.version, put(&now)).await
     }
 
     fn is(&self, planted: Planted) -> bool {
@@ -122,13 +155,11 @@ impl Site for Reach {
         precondition: &Precondition,
     ) -> Result<Written, SiteError> {
         let version = &replica.version;
-        if self.is(Planted::NullsBlind) && version.version_id.is_null() {
-            // Whatever is there by now is what the write is conditional on.
-            let now = match self.inner.look(version).await? {
-                Reading::Object(held) => Precondition::Etag(held.etag),
-                _ => Precondition::Absent,
-            };
-            return self.write(version, self.inner.put_object(replica, body, &now)).await;
+        if let Body::Bytes(bytes) = &body
+            && self.is(Planted::NullsBlind)
+            && version.version_id.is_null()
+        {
+            return self.overwrite(replica, bytes, precondition).await;
         }
         self.write(version, self.inner.put_object(replica, body, precondition)).await
     }

@@ -178,6 +178,15 @@ impl Judge<'_> {
                 self.wrong(version, format!("the last change is lost: {tags:?} {hold:?}, there is {tagged:?} {on}"));
             }
         }
+        if let Some(last) =
+            self.ledger.nulls.get(&version.key).filter(|_| id.is_null() && self.world.profile.last_null_wins)
+            && !matches!(first.versions.get(id), Some(Reading::Object(held)) if held.etag == *last)
+        {
+            self.wrong(
+                version,
+                format!("the last write is lost: its ETag is {last}, there is {:?}", first.versions.get(id)),
+            );
+        }
         for (name, other) in names.iter().zip(shown).skip(1) {
             let (a, b) = (first.versions.get(id), other.versions.get(id));
             if a != b || first.line(id) != other.line(id) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use twinlog_log::{
-    Committed, Fetched, Log, LogError, Membership, MemoryLog, OwnershipChange, PartitionReader, Position, Reader,
-    Record, TopicInfo, TopicName, TopicPartition, TopicSpec, Watermarks,
+    Committed, Fetched, Log, LogError, Membership, MemoryLog, OwnershipChange, PartitionReader, Position, Pulse,
+    Reader, Record, TopicInfo, TopicName, TopicPartition, TopicSpec, Watermarks,
 };
 
 use super::dice::Dice;
@@ -146,8 +146,33 @@ struct WireMembership {
     untold: Option<OwnershipChange>,
 }
 
+struct WirePulse {
+    inner: Arc<dyn Pulse>,
+    gate: Gate,
+    dice: Arc<Mutex<Dice>>,
+}
+
+#[async_trait]
+impl Pulse for WirePulse {
+    async fn beat(&self) -> Result<bool, LogError> {
+        self.gate.pass().await;
+        let answer = self.inner.beat().await;
+        tokio::time::sleep(up_to(&self.dice, 4)).await;
+        self.gate.pass().await;
+        answer
+    }
+}
+
 #[async_trait]
 impl Membership for WireMembership {
+    fn session(&self) -> Duration {
+        self.inner.session()
+    }
+
+    fn pulse(&self) -> Arc<dyn Pulse> {
+        Arc::new(WirePulse { inner: self.inner.pulse(), gate: self.gate.clone(), dice: Arc::clone(&self.dice) })
+    }
+
     async fn next(&mut self) -> Result<OwnershipChange, LogError> {
         if self.untold.is_none() {
             self.untold = Some(self.inner.next().await?);

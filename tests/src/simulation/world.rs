@@ -9,7 +9,7 @@ use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicSpec, Topics, memory}
 use twinlog_schemas::codec::Codec;
 use twinlog_schemas::{BucketName, ObjectKey, SiteName};
 use twinlog_site::Site;
-use twinlog_site::memory::{BucketSetup, MemorySite, MemorySiteOptions, Quirks};
+use twinlog_site::memory::{BucketSetup, MemorySite, MemorySiteOptions, Quirks, Wording};
 
 use super::Profile;
 use super::clock::SiteClock;
@@ -63,7 +63,11 @@ impl World {
         let words = |error: &dyn std::fmt::Display| error.to_string();
         let topics = Topics::new("t").map_err(|error| words(&error))?;
         let bucket = BucketName::new("bucket").map_err(|error| words(&error))?;
-        let quirks = if dice.chance(50) { Quirks::rustfs() } else { Quirks::minio() };
+        let by_chance = if dice.chance(50) { Wording::RustFs } else { Wording::MinIo };
+        let quirks = match profile.store.unwrap_or(by_chance) {
+            Wording::RustFs => Quirks::rustfs(),
+            Wording::MinIo => Quirks::minio(),
+        };
         let mut places = Vec::new();
         for name in ["east", "west", "north"].into_iter().take(profile.sites) {
             let name = SiteName::new(name).map_err(|error| words(&error))?;

@@ -104,6 +104,9 @@ async fn another_order_is_exempt_only_where_times_tie_across_the_sites() {
     east.change("c2", replica(true));
     let report = compared(&east, &west, ALL).await;
     assert_eq!((report.differing, report.ties), (0, 1));
+    let mut other_way = report.tied[0].right.clone();
+    other_way.reverse();
+    assert_eq!((&report.tied[0].left, report.tied[0].left.len()), (&other_way, 2));
     // Both were written at east.
     east.change("c2", replica(false));
     west.change("c2", replica(true));

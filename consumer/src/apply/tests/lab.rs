@@ -13,7 +13,7 @@ use twinlog_control::Control;
 use twinlog_index::MemoryIndex;
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::{Clock, Ids};
-use twinlog_log::lane::{Handler, Repeat, Slot};
+use twinlog_log::lane::{Handler, Lease, Repeat, Slot};
 use twinlog_log::memory::{MemoryLog, spec};
 use twinlog_log::{Fetched, Headers, Heard, Log, Position, Record, TopicName, TopicPartition, Topics};
 use twinlog_schemas::codec::Codec;
@@ -180,6 +180,7 @@ impl Lab {
             observer: Arc::<Seen>::clone(&seen),
             holds: Arc::clone(&holds),
             tell: Arc::<Heard>::clone(&heard),
+            lease: Lease::endless(),
             config: ApplyConfig { park_after: setup.park_after, ..ApplyConfig::default() },
         }));
         let (keeping, stopped, owned) = (Arc::clone(&apply), stop.clone(), watch::Sender::new([0].into()));

@@ -78,7 +78,7 @@ fn late(operation: &'static str) -> TransitPlan {
         if !first {
             return Transit::default();
         }
-        Transit { delay: Duration::from_secs(6), patience: Some(Duration::from_secs(1)) }
+        Transit { delay: Duration::from_secs(6), patience: Some(Duration::from_secs(1)), twice: false }
     })
 }
 

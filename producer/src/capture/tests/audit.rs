@@ -42,6 +42,17 @@ fn a_lock_that_this_site_did_not_have_is_stamped_with_the_notices_time() {
     assert_eq!(out.events[0].told, Told::LegalHold);
 }
 
+/// Scenario: a record that comes late finds what a client has made of the version since, after replication wrote it here.
+/// Guarantee: the change counts as later than what it replaced, so that the next record does not take it for undone.
+#[test]
+fn a_change_is_later_than_what_was_written_before_it() {
+    let mut state = VersionState::default();
+    written(&mut state, Some(false), None, AT_NS + 50);
+    let out = outcome(Category::LegalHold, &held(true), &state);
+    let [FactBody::LegalHold(stamp)] = &out.facts[..] else { panic!("{out:?}") };
+    assert_eq!((stamp.value, stamp.changed_at_ns), (true, AT_NS + 51));
+}
+
 #[test]
 fn a_lock_lifted_is_stamped_where_the_index_has_it() {
     let out = outcome(Category::LegalHold, &held(false), &said(&[hold_said("east", true, 1)]));

@@ -61,6 +61,8 @@ pub enum Planted {
     RemovalsAsReplicas,
     /// A sweep creates whatever one side lacks (without: vanished).
     SweepsCreateAll,
+    /// A process takes its lanes for its own until it hears otherwise (without: the lease).
+    LanesForGranted,
     /// A new owner begins at once (without: waiting out the writes of an owner that died).
     TakeoverAtOnce,
     /// Receipts are not kept (without: what was written by us is explained).
@@ -69,7 +71,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 24] = [
+    pub const ALL: [Planted; 25] = [
         Self::FactsPlanNothing,
         Self::RemovalForgotten,
         Self::BirthsUnsaid,
@@ -92,6 +94,7 @@ impl Planted {
         Self::KeysUnordered,
         Self::RemovalsAsReplicas,
         Self::SweepsCreateAll,
+        Self::LanesForGranted,
         Self::TakeoverAtOnce,
         Self::ReceiptsForgotten,
     ];
@@ -122,6 +125,7 @@ impl Planted {
             Self::KeysUnordered => "keys-unordered",
             Self::RemovalsAsReplicas => "removals-as-replicas",
             Self::SweepsCreateAll => "sweeps-create-all",
+            Self::LanesForGranted => "lanes-for-granted",
             Self::TakeoverAtOnce => "takeover-at-once",
             Self::ReceiptsForgotten => "receipts-forgotten",
         }

@@ -9,7 +9,9 @@ use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
 use twinlog_schemas::{BucketName, SiteName};
 
-use crate::entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch, Swept, Unbroken};
+use crate::entry::{
+    Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch, Swept, Unbroken,
+};
 use crate::key::{Direction, Key, Scope};
 use crate::{Control, Reason};
 

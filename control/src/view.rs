@@ -8,7 +8,9 @@ use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::{Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName, TopicPartition, Topics};
 use twinlog_schemas::{BucketName, SiteName};
 
-use crate::entry::{Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice, Swept, Unbroken};
+use crate::entry::{
+    Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice, Swept, Unbroken,
+};
 use crate::key::{Direction, Key, Scope};
 use crate::reason::Reason;
 

@@ -160,7 +160,8 @@ impl Sweep<'_> {
                 let listed = one != other;
                 let looked = if listed { None } else { Some(self.attributes(pair).await?) };
                 let unread = looked.as_ref().is_some_and(|looked| looked.contains(&None));
-                let apart = |[one, other]: [Option<Attributes>; 2]| !one.unwrap_or_default().agree(&other.unwrap_or_default());
+                let apart =
+                    |[one, other]: [Option<Attributes>; 2]| !one.unwrap_or_default().agree(&other.unwrap_or_default());
                 Ok(Seen { counts: true, differs: listed || looked.is_some_and(apart), unread })
             }
         }

@@ -8,9 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use twinlog_index::{Index, IndexError, MemoryIndex, Merge, VersionState};
-use twinlog_schemas::{
-    BucketName, EventId, Fact, FactBody, ObjectKey, Receipt, Removal, SiteName, VersionRef, Wrote,
-};
+use twinlog_schemas::{BucketName, EventId, Fact, FactBody, ObjectKey, Receipt, Removal, SiteName, VersionRef, Wrote};
 use twinlog_site::Site;
 use twinlog_site::memory::{BucketSetup, ClientPut, MemorySite, MemorySiteOptions, Quirks};
 use twinlog_verify::AtSite;
@@ -150,11 +148,8 @@ async fn what_one_site_lacks_is_asked_for_where_it_is_known_why() {
     let receipt = Receipt::of(Wrote::Object, replica, EventId::new(1, [0; 10]), [site("west"), site("east")], 1);
     world.index.merge(&[Merge::Receipt(receipt)], None).unwrap();
     let account = world.sweep(World::scope(Missing::Listed), Some(0), true).await.unwrap();
-    let expected = [
-        asked("a", "east", Leave::ToCreate),
-        asked("b", "west", Leave::ToCreate),
-        asked("c", "west", Leave::ToLook),
-    ];
+    let expected =
+        [asked("a", "east", Leave::ToCreate), asked("b", "west", Leave::ToCreate), asked("c", "west", Leave::ToLook)];
     assert_eq!(world.asked(), expected);
     assert_eq!((account.compared, account.asked(), account.vanished()), (4, 3, 1));
     assert_eq!(account.vanished[&site("east")], 1);

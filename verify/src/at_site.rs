@@ -80,11 +80,7 @@ impl AtSite {
     }
 
     fn named(&self, version: &ListedVersion) -> VersionRef {
-        VersionRef {
-            bucket: self.bucket.clone(),
-            key: version.key.clone(),
-            version_id: version.version_id.clone(),
-        }
+        VersionRef { bucket: self.bucket.clone(), key: version.key.clone(), version_id: version.version_id.clone() }
     }
 
     async fn digest(&self, version: &VersionRef, etag: &str) -> Result<(u64, String), SiteError> {

@@ -33,12 +33,7 @@ const RATE: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// Starts the tasks.
-pub fn start(
-    shared: &Arc<Shared>,
-    producer: &Arc<Producer>,
-    owned: watch::Receiver<BTreeSet<i32>>,
-    tasks: &mut Tasks,
-) {
+pub fn start(shared: &Arc<Shared>, producer: &Arc<Producer>, owned: watch::Receiver<BTreeSet<i32>>, tasks: &mut Tasks) {
     let (following, producer, stop) = (Arc::clone(shared), Arc::clone(producer), shared.stop.work.clone());
     tasks.add("sweeps on record", async move {
         stop.run_until_cancelled(follow(&following, &producer)).await;

@@ -17,7 +17,8 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
         hold: None,
         buckets: vec![bucket("photos", Some(hold)), bucket("logs", None)],
     };
-    let site = Site { site: "west".to_owned(), dead_letters: 2, dirty_buckets: vec!["old".to_owned()], sweeps: Vec::new() };
+    let site =
+        Site { site: "west".to_owned(), dead_letters: 2, dirty_buckets: vec!["old".to_owned()], sweeps: Vec::new() };
     let sweep = LastSweep {
         bucket: "photos".to_owned(),
         with: "west".to_owned(),

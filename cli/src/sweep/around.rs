@@ -67,7 +67,8 @@ impl Around for Asking<'_> {
 
     async fn ask(&self, version: &VersionRef, ask: &Ask) -> Result<(), String> {
         let Some(notices) = &self.notices else { return Ok(()) };
-        let (partitions, topic) = notices.get(&ask.site).ok_or_else(|| format!("site {} is not of the pair", ask.site))?;
+        let (partitions, topic) =
+            notices.get(&ask.site).ok_or_else(|| format!("site {} is not of the pair", ask.site))?;
         let notice = OwnNotice {
             id: self.tools.ids.event_id(),
             cause: if ask.leave == Leave::ToRemove { ExamineCause::Removed } else { ExamineCause::Sweep },

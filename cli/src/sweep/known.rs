@@ -52,7 +52,11 @@ impl Known {
         let stop = CancellationToken::new();
         let parts = Parts {
             topics,
-            group: format!("{}.{:x}", names.facts(linked.first().ok_or_else(|| Failure::config("no site"))?), ids.seed()),
+            group: format!(
+                "{}.{:x}",
+                names.facts(linked.first().ok_or_else(|| Failure::config("no site"))?),
+                ids.seed()
+            ),
             index: Arc::<StoredIndex>::clone(&stored),
             codec,
             listener: Arc::new(|_| {}),

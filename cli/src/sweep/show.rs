@@ -139,10 +139,12 @@ impl<'a> Shower<'a> {
         }
         match done.vanished() {
             0 => text,
-            vanished => text + &format!(
-                "\n{vanished} VANISHED: at one site only, and nothing says whether they were removed at the other or never came; \
+            vanished => {
+                text + &format!(
+                    "\n{vanished} VANISHED: at one site only, and nothing says whether they were removed at the other or never came; \
                  they stay as they are until you say --create-missing or --remove"
-            ),
+                )
+            }
         }
     }
 }

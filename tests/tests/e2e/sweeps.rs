@@ -24,7 +24,8 @@ mod first {
 }
 
 /// A principal's policy is the store's own, so nobody else may be at it.
-const ALONE: StageOptions = StageOptions { lock: twinlog_tests::bucket::Lock::On, alone: Alone::Stores, proxies: false };
+const ALONE: StageOptions =
+    StageOptions { lock: twinlog_tests::bucket::Lock::On, alone: Alone::Stores, proxies: false };
 
 scenarios!(running: what_no_door_told, a_bucket_that_could_not_be_captured(ALONE));
 
@@ -140,9 +141,14 @@ async fn what_no_door_told(stage: &mut Stage) -> Outcome {
     stage.deployment.equal(&name, u64::MAX, SOON).await?;
     assert!(!is_there(stage, Site::West, "gone", &gone).await);
 
+    for site in Site::BOTH {
+        // The fast door of a running Twinlog stays open for some seconds more.
+        stage.deployment.stop(site).await?;
+    }
     stage.deployment.run(&["bucket", "disable", &name]).await?;
     let off = put(stage, Site::East, "written while off", "o").await?;
     stage.deployment.enable(&name).await?;
+    stage.deployment.start_both().await?;
     swept(stage, &[], 1, &["vanished: written while off version", "at east only"]).await?;
     swept(stage, &["--create-missing", "--by", "a person"], 0, &["1 missing"]).await?;
     stage.deployment.equal(&name, u64::MAX, SOON).await?;

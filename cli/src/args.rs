@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub enum Command {
     Doctor(DoctorOptions),
     /// Compare buckets at both ends of the links, version by version, through S3 alone; changes nothing.
     Verify(VerifyOptions),
+    /// Find what no notice told: compare the sites' listings and ask for what is missing. Safe to interrupt and to repeat.
+    Sweep(SweepOptions),
     /// Check the configuration, or print an example.
     Config {
         /// What to do.
@@ -172,6 +175,48 @@ pub struct VerifyOptions {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub wait: Option<Duration>,
     /// Print JSON: one line per bucket and pair of sites.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlog sweep`.
+#[derive(Debug, clap::Args)]
+pub struct SweepOptions {
+    /// Only links from or to this site.
+    #[arg(long, value_name = "SITE")]
+    pub at: Option<SiteName>,
+    /// Only this bucket; it must be enabled.
+    #[arg(long)]
+    pub bucket: Option<BucketName>,
+    /// Only keys that begin so.
+    #[arg(long, default_value = "")]
+    pub prefix: String,
+    /// Say what would be asked for, and ask for nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Compare the listings only: no read of each version, but changes of tags and locks are not found.
+    #[arg(long)]
+    pub listings_only: bool,
+    /// Create versions that vanished, where they are lacking: you know that they were not removed there.
+    #[arg(long, requires = "by", conflicts_with = "remove")]
+    pub create_missing: bool,
+    /// Remove versions that vanished, where they still are: you know that they were removed at the other site. Locks are
+    /// respected as for any removal.
+    #[arg(long, requires = "by")]
+    pub remove: bool,
+    /// Who decides what becomes of versions that vanished, for the record.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// Look at and ask for at most so many versions in a second.
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub rate: NonZeroU32,
+    /// How long a difference must last to be none that is under way: longer than the stores' notices take.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10s")]
+    pub settle: Duration,
+    /// Begin at the first key, also where an earlier sweep was interrupted.
+    #[arg(long)]
+    pub from_start: bool,
+    /// Print JSON: a line for each version that vanished, and one for each bucket and pair of sites.
     #[arg(long)]
     pub json: bool,
 }

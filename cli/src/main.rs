@@ -15,6 +15,7 @@ mod finding;
 mod run;
 mod show;
 mod status;
+mod sweep;
 mod telemetry;
 mod topics;
 mod verify;
@@ -78,6 +79,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Doctor(options) => {
             let config = load(&path)?;
             work(doctor::doctor(config, options))
+        }
+        Command::Sweep(options) => {
+            let config = load(&path)?;
+            work(sweep::sweep(config, options))
         }
         Command::Verify(options) => {
             let config = load(&path)?;

@@ -26,6 +26,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Keys and values are anybody's: no control character of theirs reaches the terminal.
+pub fn shown(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
 /// What a configuration says, in short.
 pub fn config(config: &Config) -> String {
     let topics = &config.topics;

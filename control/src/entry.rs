@@ -1,8 +1,10 @@
 //! The values of control records, one type for each kind, and their codec.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use twinlog_schemas::{BucketName, PublishedSchema, SiteName};
+use twinlog_schemas::{BucketName, ObjectKey, PublishedSchema, SiteName};
 
 use crate::key::{Direction, Key, Scope, UnknownKey};
 use crate::reason::Reason;
@@ -96,6 +98,41 @@ pub struct DirtyBucket {
     pub reason: String,
 }
 
+/// How far back what the site has told of a bucket is known to be whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unbroken {
+    /// Since when no notice of the bucket is known to be lost, microseconds since the Unix epoch; `None` while it is not
+    /// enabled.
+    pub since_us: Option<i64>,
+    /// When it was enabled for the first time: what is older was there before anything was replicated.
+    pub first_us: i64,
+}
+
+/// The last sweep of a bucket between this site and another, or the one under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swept {
+    /// When it began, microseconds since the Unix epoch.
+    pub begun_us: i64,
+    /// When it ended; `None` while it is under way, or was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_us: Option<i64>,
+    /// The last key that is done with, while it is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_to: Option<ObjectKey>,
+    /// What was asked of it: one that was asked for the same goes on where this one was interrupted.
+    pub how: String,
+    /// Versions compared.
+    pub compared: u64,
+    /// Versions that a site was asked to look at.
+    pub asked: u64,
+    /// Versions that vanished, by the only site that has them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vanished: BTreeMap<SiteName, u64>,
+    /// Whether this sweep or one before it has filled the bucket for the first time.
+    #[serde(default)]
+    pub filled: bool,
+}
+
 /// A control record.
 #[derive(Debug, Clone)]
 pub enum Entry {
@@ -115,6 +152,10 @@ pub enum Entry {
     Guard(twinlog_log::TopicPartition, Direction, Slice),
     /// A dirty bucket.
     Dirty(DirtyBucket),
+    /// Since when what a bucket tells is whole.
+    Unbroken(BucketName, Unbroken),
+    /// A sweep, by the other site and the bucket.
+    Swept(Direction, Swept),
     /// A published schema.
     Schema(PublishedSchema),
 }
@@ -148,6 +189,8 @@ impl Entry {
             Self::Skipped(partition, direction, _) => Key::Skipped(partition.clone(), direction.clone()),
             Self::Guard(partition, direction, _) => Key::Guard(partition.clone(), direction.clone()),
             Self::Dirty(dirty) => Key::Dirty(dirty.bucket.clone()),
+            Self::Unbroken(bucket, _) => Key::Unbroken(bucket.clone()),
+            Self::Swept(direction, _) => Key::Swept(direction.clone()),
             Self::Schema(schema) => Key::Schema(schema.fingerprint.clone()),
         }
     }
@@ -166,6 +209,8 @@ impl Entry {
             Self::Skipped(_, _, value) => serde_json::to_vec(value),
             Self::Guard(_, _, value) => serde_json::to_vec(value),
             Self::Dirty(value) => serde_json::to_vec(value),
+            Self::Unbroken(_, value) => serde_json::to_vec(value),
+            Self::Swept(_, value) => serde_json::to_vec(value),
             Self::Schema(value) => value.to_json(),
         }
     }
@@ -187,6 +232,8 @@ impl Entry {
             Key::Skipped(partition, direction) => Self::Skipped(partition, direction, json(key, value)?),
             Key::Guard(partition, direction) => Self::Guard(partition, direction, json(key, value)?),
             Key::Dirty(_) => Self::Dirty(json(key, value)?),
+            Key::Unbroken(bucket) => Self::Unbroken(bucket, json(key, value)?),
+            Key::Swept(direction) => Self::Swept(direction, json(key, value)?),
             Key::Schema(_) => Self::Schema(json(key, value)?),
         })
     }

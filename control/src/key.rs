@@ -56,6 +56,10 @@ pub enum Key {
     Guard(TopicPartition, Direction),
     /// A [`crate::DirtyBucket`].
     Dirty(BucketName),
+    /// An [`crate::Unbroken`].
+    Unbroken(BucketName),
+    /// A [`crate::Swept`].
+    Swept(Direction),
     /// A published schema, by its fingerprint in hexadecimal digits.
     Schema(String),
 }
@@ -80,6 +84,8 @@ impl fmt::Display for Key {
             Self::Skipped(partition, direction) => at(f, "skipped", partition, direction),
             Self::Guard(partition, direction) => at(f, "guard", partition, direction),
             Self::Dirty(bucket) => write!(f, "dirty/{bucket}"),
+            Self::Unbroken(bucket) => write!(f, "unbroken/{bucket}"),
+            Self::Swept((other, bucket)) => write!(f, "swept/{other}/{bucket}"),
             Self::Schema(fingerprint) => write!(f, "schema/{fingerprint}"),
         }
     }
@@ -112,6 +118,8 @@ fn parse(text: &str) -> Option<Key> {
         }
         ["guard", topic, number, source, bucket] => Key::Guard(partition(topic, number)?, direction(source, bucket)?),
         ["dirty", bucket] => Key::Dirty(BucketName::new(bucket).ok()?),
+        ["unbroken", bucket] => Key::Unbroken(BucketName::new(bucket).ok()?),
+        ["swept", other, bucket] => Key::Swept(direction(other, bucket)?),
         ["schema", fingerprint] => Key::Schema(fingerprint.to_owned()),
         _ => return None,
     })

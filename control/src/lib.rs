@@ -1,5 +1,5 @@
 //! A site's control topic: what outlives a process and steers it. Holds, pauses, releases, what was skipped while a
-//! bucket was held, guards, dirty buckets, schemas. One compacted partition of small JSON records keyed by kind and
+//! bucket was held, guards, dirty buckets, sweeps, schemas. One compacted partition of small JSON records keyed by kind and
 //! name, with a view of it that follows while the process runs.
 //!
 //! Who writes what, so that nobody overwrites another's word:
@@ -13,6 +13,8 @@
 //! | `away` | the consumer whose breaker opens | the same; the owner of lane 0 where that is gone |
 //! | `skipped`, `guard` | the owner of the partition's lane | the same |
 //! | `dirty`, `gap` | capture | a sweep |
+//! | `unbroken` | `bucket enable`; whoever takes a dirty mark back | `bucket disable`: the entry stays, without a time |
+//! | `swept` | whoever sweeps | nobody: the next one replaces it |
 //! | `schema` | every producer beside the site | nobody |
 
 pub mod entry;
@@ -20,7 +22,7 @@ pub mod key;
 pub mod reason;
 pub mod view;
 
-pub use entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
+pub use entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch, Swept, Unbroken};
 pub use key::{Direction, Key, Scope};
 pub use reason::Reason;
 pub use view::Control;

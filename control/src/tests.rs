@@ -9,7 +9,9 @@ use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
 use twinlog_schemas::{BucketName, SiteName};
 
-use crate::entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
+use crate::entry::{
+    Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch, Swept, Unbroken,
+};
 use crate::key::{Direction, Key, Scope};
 use crate::{Control, Reason};
 
@@ -48,6 +50,14 @@ fn entry() -> impl Strategy<Value = Entry> {
         (partition(), direction(), slice).prop_map(|(p, at, slice)| Entry::Guard(p, at, slice)),
         (direction(), any::<i64>(), ".*")
             .prop_map(|((_, bucket), since_us, reason)| { Entry::Dirty(DirtyBucket { bucket, since_us, reason }) }),
+        (direction(), any::<Option<i64>>(), any::<i64>())
+            .prop_map(|((_, bucket), since_us, first_us)| Entry::Unbroken(bucket, Unbroken { since_us, first_us })),
+        (direction(), any::<(i64, Option<i64>, u64, bool)>(), "[a-z/\n]{1,9}", ".*").prop_map(
+            |(at, (begun_us, ended_us, asked, filled), key, how)| {
+                let (done_to, vanished) = (key.parse().ok(), [(at.0.clone(), asked)].into());
+                Entry::Swept(at, Swept { begun_us, ended_us, done_to, how, compared: asked, asked, vanished, filled })
+            },
+        ),
     ]
 }
 

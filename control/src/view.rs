@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::{Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName, TopicPartition, Topics};
-use twinlog_schemas::SiteName;
+use twinlog_schemas::{BucketName, SiteName};
 
-use crate::entry::{Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice};
+use crate::entry::{
+    Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice, Swept, Unbroken,
+};
 use crate::key::{Direction, Key, Scope};
 use crate::reason::Reason;
 
@@ -344,6 +346,42 @@ impl Control {
             Entry::Dirty(dirty) => Some(dirty.clone()),
             _ => None,
         })
+    }
+
+    /// How far back what the site has told of a bucket is whole, as `bucket enable` and `disable` have it.
+    #[must_use]
+    pub fn unbroken(&self, bucket: &BucketName) -> Option<Unbroken> {
+        self.get(&Key::Unbroken(bucket.clone()), |entry| match entry {
+            Entry::Unbroken(_, unbroken) => Some(*unbroken),
+            _ => None,
+        })
+    }
+
+    /// Since when no notice of the bucket is known to be lost, microseconds since the Unix epoch: of no time while it is
+    /// dirty.
+    #[must_use]
+    pub fn unbroken_since_us(&self, bucket: &BucketName) -> Option<i64> {
+        let dirty = self.get(&Key::Dirty(bucket.clone()), |_| Some(())).is_some();
+        self.unbroken(bucket).filter(|_| !dirty)?.since_us
+    }
+
+    /// The last sweep of a bucket with another site.
+    #[must_use]
+    pub fn swept(&self, direction: &Direction) -> Option<Swept> {
+        self.get(&Key::Swept(direction.clone()), |entry| match entry {
+            Entry::Swept(_, swept) => Some(swept.clone()),
+            _ => None,
+        })
+    }
+
+    /// The last sweep of every bucket, by the other site and the bucket.
+    #[must_use]
+    pub fn last_sweeps(&self) -> BTreeMap<Direction, Swept> {
+        let sweeps = self.all(|entry| match entry {
+            Entry::Swept(direction, swept) => Some((direction.clone(), swept.clone())),
+            _ => None,
+        });
+        sweeps.into_iter().collect()
     }
 
     /// The schemas that producers beside the site have published.

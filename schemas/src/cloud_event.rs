@@ -3,6 +3,8 @@
 //! The envelope is the same for every kind of event; what happened is in `data`, whose shape goes by the type. A reader
 //! that meets a type it does not know passes it on or leaves it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -23,12 +25,20 @@ pub enum EventType {
     BreakerClosed,
     /// Two sites changed the same thing and a rule decided; data: [`ConflictTold`].
     ConflictDecided,
+    /// A sweep found versions at one site only, of which nothing says why; data: [`VanishedTold`].
+    VersionsVanished,
 }
 
 impl EventType {
     /// Every type.
-    pub const ALL: [Self; 5] =
-        [Self::HoldBegun, Self::HoldEnded, Self::BreakerOpened, Self::BreakerClosed, Self::ConflictDecided];
+    pub const ALL: [Self; 6] = [
+        Self::HoldBegun,
+        Self::HoldEnded,
+        Self::BreakerOpened,
+        Self::BreakerClosed,
+        Self::ConflictDecided,
+        Self::VersionsVanished,
+    ];
 
     /// The word.
     #[must_use]
@@ -39,6 +49,7 @@ impl EventType {
             Self::BreakerOpened => "io.twinlog.breaker.opened",
             Self::BreakerClosed => "io.twinlog.breaker.closed",
             Self::ConflictDecided => "io.twinlog.conflict.decided",
+            Self::VersionsVanished => "io.twinlog.versions.vanished",
         }
     }
 
@@ -112,6 +123,15 @@ impl CloudEvent {
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }
+}
+
+/// The data of [`EventType::VersionsVanished`]: what one sweep of a bucket found. `twinlog sweep` lists the versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VanishedTold {
+    /// The bucket.
+    pub bucket: String,
+    /// How many versions are at each of the two sites only.
+    pub only_at: BTreeMap<String, u64>,
 }
 
 /// The data of [`EventType::HoldBegun`] and [`EventType::HoldEnded`].

@@ -41,6 +41,9 @@ pub enum ExamineCause {
     Replay,
     /// A consumer met a value that nothing explains; answered by an ANSWER fact.
     Doubt,
+    /// A person says of a version that vanished from the site that it was removed there: where it is not there, capture
+    /// tells its removal.
+    Removed,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use twinlog_index::VersionState;
-use twinlog_schemas::{NullState, VersionId};
+use twinlog_index::{Said, VersionState};
+use twinlog_schemas::{NullState, SiteName, VersionId};
 
 use crate::finding::{Finding, What};
 use crate::side::{Line, Side};
@@ -13,8 +13,10 @@ use crate::side::{Line, Side};
 pub enum Missing {
     /// It is listed as vanished.
     Listed,
-    /// It is created: the first back-fill of a bucket, or an operator who says so.
+    /// It is created: an operator says that it never came.
     Created,
+    /// It is removed: an operator says that it was removed where it is lacking.
+    Removed,
 }
 
 /// Compares one key at two sites; `known` is what the index says of its versions. In the order of version ids.
@@ -40,7 +42,7 @@ pub fn compare(
     found.collect()
 }
 
-fn sites(one: &Side<'_>, other: &Side<'_>) -> [twinlog_schemas::SiteName; 2] {
+fn sites(one: &Side<'_>, other: &Side<'_>) -> [SiteName; 2] {
     [one.site.clone(), other.site.clone()]
 }
 
@@ -66,7 +68,14 @@ fn absent(
     if state.removed().is_some() {
         return What::Left { gone_at: lacking.site.clone() };
     }
-    never_came(holder, line, lacking, missing)
+    let elsewhere = was_at(lacking.site, state) || state.written.contains_key(holder.site);
+    never_came(holder, line, lacking, elsewhere, missing)
+}
+
+/// Whether the version is known to have been at a site.
+fn was_at(site: &SiteName, state: &VersionState) -> bool {
+    let stamped = |said: &Said| said.tags.is_some() || said.retention.is_some() || said.legal_hold.is_some();
+    state.written.contains_key(site) || state.said.get(site).is_some_and(stamped)
 }
 
 /// The null version is one register: whoever is older is told of the newer.
@@ -76,16 +85,21 @@ fn absent_null(holder: &Side<'_>, line: &Line, lacking: &Side<'_>, state: &Versi
         Some(gone) if gone.at_ns.div_euclid(1_000_000) >= line.modified_ms => {
             What::Left { gone_at: lacking.site.clone() }
         }
-        _ => never_came(holder, line, lacking, missing),
+        _ => never_came(holder, line, lacking, false, missing),
     }
 }
 
-fn never_came(holder: &Side<'_>, line: &Line, lacking: &Side<'_>, missing: Missing) -> What {
+/// `elsewhere`: the version is known to have been where it is lacking, or was written here by replication, so that it was
+/// born elsewhere. Then its absence is a removal of which nobody was told, unless a third site has it still: that one
+/// says so in a sweep of its own.
+fn never_came(holder: &Side<'_>, line: &Line, lacking: &Side<'_>, elsewhere: bool, missing: Missing) -> What {
     let at = holder.site.clone();
-    if missing == Missing::Created || lacking.would_have_told(line.modified_ms) {
-        What::Missing { at }
-    } else {
-        What::Vanished { at }
+    let told = lacking.would_have_told(line.modified_ms) || lacking.never_filled(line.modified_ms);
+    match missing {
+        _ if told && !elsewhere => What::Missing { at },
+        Missing::Listed => What::Vanished { at },
+        Missing::Created => What::Missing { at },
+        Missing::Removed => What::GivenUp { gone_at: lacking.site.clone() },
     }
 }
 
@@ -93,9 +107,10 @@ fn never_came(holder: &Side<'_>, line: &Line, lacking: &Side<'_>, missing: Missi
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use proptest::prelude::*;
-    use twinlog_schemas::{Fact, FactBody, NullRegister, Removal, SiteName, VersionKind};
+    use twinlog_schemas::{EventId, Fact, FactBody, NullRegister, Receipt, Removal, VersionKind, VersionRef, Wrote};
 
     use super::*;
+    use crate::finding::Leave;
     use crate::side::Attributes;
 
     const BORN_MS: i64 = 1_000;
@@ -115,13 +130,13 @@ mod tests {
 
     fn side<'a>(site: &'a SiteName, lines: &[(&str, Line)], unbroken_since_ns: Option<i64>) -> Side<'a> {
         let lines = lines.iter().map(|(v, line)| (id(v), line.clone())).collect();
-        Side { site, lines, unbroken_since_ns }
+        Side { site, lines, unbroken_since_ns, filling_before_ns: None }
     }
 
     fn said(version: &str, body: FactBody) -> BTreeMap<VersionId, VersionState> {
         let mut state = VersionState::default();
         state.merge_fact(&Fact {
-            event_id: twinlog_schemas::EventId::new(1, [0; 10]),
+            event_id: EventId::new(1, [0; 10]),
             site: name("west"),
             bucket: "bucket".parse().expect("a bucket"),
             key: "key".parse().expect("a key"),
@@ -159,11 +174,46 @@ mod tests {
         assert_eq!(lacking("v", None, &nothing, Missing::Created), missing);
     }
 
+    /// What receipts say was written into `site`.
+    fn written(site: &str) -> BTreeMap<VersionId, VersionState> {
+        let (bucket, key) = ("bucket".parse().expect("a bucket"), "key".parse().expect("a key"));
+        let version = VersionRef { bucket, key, version_id: id("v") };
+        let sites = [name("elsewhere"), name(site)];
+        let mut state = VersionState::default();
+        state.merge_receipt(&Receipt::of(Wrote::Object, version, EventId::new(1, [0; 10]), sites, 1));
+        [(id("v"), state)].into()
+    }
+
+    #[test]
+    fn what_has_been_at_both_sites_is_not_created_by_itself() {
+        for site in ["east", "west"] {
+            let known = written(site);
+            assert_eq!(lacking("v", Some(0), &known, Missing::Listed), What::Vanished { at: name("east") }, "{site}");
+            assert_eq!(lacking("v", Some(0), &known, Missing::Created), What::Missing { at: name("east") }, "{site}");
+        }
+        let given_up = lacking("v", Some(0), &written("east"), Missing::Removed);
+        assert_eq!(given_up, What::GivenUp { gone_at: name("west") });
+        let missing = lacking("v", Some(0), &BTreeMap::new(), Missing::Removed);
+        assert_eq!(missing, What::Missing { at: name("east") }, "what never came is not given up");
+    }
+
+    #[test]
+    fn a_first_back_fill_creates_what_is_older_than_the_record() {
+        let (east, west) = (name("east"), name("west"));
+        let one = side(&east, &[("v", line(BORN_MS, "e"))], None);
+        let found = |filling_before_ns| {
+            let other = Side { filling_before_ns, ..side(&west, &[], None) };
+            compare(&one, &other, &BTreeMap::new(), Missing::Listed).remove(0).what
+        };
+        assert_eq!(found(Some(BORN_MS * 1_000_000 + 1_000_000)), What::Missing { at: east.clone() });
+        assert_eq!(found(Some(BORN_MS * 1_000_000)), What::Vanished { at: east.clone() });
+    }
+
     #[test]
     fn what_was_removed_is_told_again_whatever_an_operator_says() {
         let removal = Removal { removed_at_ns: 5, cause: String::new(), lifecycle: false, locks_seen: None };
         let known = said("v", FactBody::Removed(removal));
-        for missing in [Missing::Listed, Missing::Created] {
+        for missing in [Missing::Listed, Missing::Created, Missing::Removed] {
             assert_eq!(lacking("v", Some(0), &known, missing), What::Left { gone_at: name("west") });
         }
     }
@@ -202,7 +252,7 @@ mod tests {
             let found = compare(&one, &side(&west, &[("v", there)], None), &BTreeMap::new(), Missing::Created);
             let asked: Vec<_> = found.iter().flat_map(Finding::asks).collect();
             assert_eq!(asked.len(), asks);
-            assert!(asked.iter().all(|ask| !ask.may_create));
+            assert!(asked.iter().all(|ask| ask.leave == Leave::ToLook));
         }
     }
 
@@ -219,17 +269,19 @@ mod tests {
             let lines = |of: &BTreeMap<String, (i64, String)>| -> BTreeMap<VersionId, Line> {
                 of.iter().map(|(v, (ms, etag))| (id(v), line(*ms, etag))).collect()
             };
-            let one = Side { site: &east, lines: lines(&versions), unbroken_since_ns: since };
-            let same = Side { site: &west, lines: lines(&versions), unbroken_since_ns: since };
+            let of = |site, held| Side { site, lines: lines(held), unbroken_since_ns: since, filling_before_ns: since };
+            let (one, same) = (of(&east, &versions), of(&west, &versions));
             prop_assert!(compare(&one, &same, &BTreeMap::new(), Missing::Listed).is_empty());
             let removal = Removal { removed_at_ns: 5, cause: String::new(), lifecycle: false, locks_seen: None };
             let mut known = BTreeMap::new();
             for version in versions.keys().chain(others.keys()) {
                 known.extend(said(version, FactBody::Removed(removal.clone())));
             }
-            let other = Side { site: &west, lines: lines(&others), unbroken_since_ns: since };
-            let found = compare(&one, &other, &known, Missing::Created);
-            prop_assert!(found.iter().flat_map(Finding::asks).all(|ask| !ask.may_create));
+            let other = of(&west, &others);
+            for missing in [Missing::Listed, Missing::Created, Missing::Removed] {
+                let found = compare(&one, &other, &known, missing);
+                prop_assert!(found.iter().flat_map(Finding::asks).all(|ask| ask.leave == Leave::ToLook));
+            }
         }
     }
 }

@@ -29,6 +29,11 @@ pub enum What {
         /// Where it is gone.
         gone_at: SiteName,
     },
+    /// It is at one site only, and a person says that it was removed at the other.
+    GivenUp {
+        /// Where it is gone.
+        gone_at: SiteName,
+    },
     /// It is at one site only, and nothing says whether it was removed at the other or never came there.
     Vanished {
         /// Where it is.
@@ -43,20 +48,31 @@ pub struct Ask {
     pub site: SiteName,
     /// The version.
     pub version_id: VersionId,
-    /// Leave to create it where a target lacks it.
-    pub may_create: bool,
+    /// What may come of it.
+    pub leave: Leave,
+}
+
+/// What may come of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// What the site holds, or knows to be removed, is told anew.
+    ToLook,
+    /// Besides, a target that lacks the version gets it.
+    ToCreate,
+    /// Besides, the version's absence is told as its removal.
+    ToRemove,
 }
 
 impl Finding {
     /// Who is asked to look again. Nobody, of what vanished: that is for a person to say.
     #[must_use]
     pub fn asks(&self) -> Vec<Ask> {
-        let ask =
-            |site: &SiteName, may_create| Ask { site: site.clone(), version_id: self.version_id.clone(), may_create };
+        let ask = |site: &SiteName, leave| Ask { site: site.clone(), version_id: self.version_id.clone(), leave };
         match &self.what {
-            What::Differs { sites } => sites.iter().map(|site| ask(site, false)).collect(),
-            What::Missing { at } => vec![ask(at, true)],
-            What::Left { gone_at } => vec![ask(gone_at, false)],
+            What::Differs { sites } => sites.iter().map(|site| ask(site, Leave::ToLook)).collect(),
+            What::Missing { at } => vec![ask(at, Leave::ToCreate)],
+            What::Left { gone_at } => vec![ask(gone_at, Leave::ToLook)],
+            What::GivenUp { gone_at } => vec![ask(gone_at, Leave::ToRemove)],
             What::Vanished { .. } => Vec::new(),
         }
     }

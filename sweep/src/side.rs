@@ -14,12 +14,20 @@ pub struct Side<'a> {
     /// Since when no notice of this site can have been lost, nanoseconds since the Unix epoch; `None` where that is not
     /// known of any time.
     pub unbroken_since_ns: Option<i64>,
+    /// Versions born before this, nanoseconds since the Unix epoch, were there before anything was replicated into this
+    /// site: `None` once the bucket was filled for the first time.
+    pub filling_before_ns: Option<i64>,
 }
 
 impl Side<'_> {
     /// Whether a removal here of a version born at `born_ms` would have been told: the millisecond itself is too late.
     pub(crate) fn would_have_told(&self, born_ms: i64) -> bool {
         self.unbroken_since_ns.is_some_and(|since| i128::from(since) < i128::from(born_ms) * 1_000_000)
+    }
+
+    /// Whether a version born at `born_ms` cannot have come here yet: the first back-fill is still to come.
+    pub(crate) fn never_filled(&self, born_ms: i64) -> bool {
+        self.filling_before_ns.is_some_and(|before| (i128::from(born_ms) + 1) * 1_000_000 <= i128::from(before))
     }
 }
 

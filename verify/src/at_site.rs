@@ -21,6 +21,17 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A clock: milliseconds since the Unix epoch.
 pub type NowMs = Arc<dyn Fn() -> i64 + Send + Sync>;
 
+/// What a look at an object version found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// The object.
+    Object(Box<ObjectReading>),
+    /// It is not there any more, or not an object.
+    Gone,
+    /// The store does not let it be read.
+    Unreadable,
+}
+
 /// A bucket at a site. Reads are tried a few times; what stays away is an error.
 pub struct AtSite {
     site: Arc<dyn Site>,
@@ -47,6 +58,29 @@ impl AtSite {
             description.body_read = Some(read);
         }
         Ok(Described::Object(description))
+    }
+
+    /// What is needed to compare tags and locks: one cheap read, tried a few times.
+    ///
+    /// # Errors
+    /// Where the store or the bucket cannot be read; what concerns the version alone is [`Looked::Unreadable`].
+    pub async fn look(&self, version: &ListedVersion) -> Result<Looked, SiteError> {
+        let version = self.named(version);
+        let mut attempts = Attempts(1);
+        loop {
+            match self.site.look(&version).await {
+                Ok(Reading::Object(object)) => return Ok(Looked::Object(object)),
+                Ok(Reading::Marker { .. } | Reading::Absent) => return Ok(Looked::Gone),
+                Err(error) if attempts.again(&error).await => {}
+                Err(error) if error.kind == SiteErrorKind::NoSuchVersion => return Ok(Looked::Gone),
+                Err(error) if of_one_version(error.kind) => return Ok(Looked::Unreadable),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn named(&self, version: &ListedVersion) -> VersionRef {
+        VersionRef { bucket: self.bucket.clone(), key: version.key.clone(), version_id: version.version_id.clone() }
     }
 
     async fn digest(&self, version: &VersionRef, etag: &str) -> Result<(u64, String), SiteError> {
@@ -80,11 +114,7 @@ impl Side for AtSite {
     }
 
     async fn describe(&self, version: &ListedVersion, bodies_up_to: Option<u64>) -> Result<Described, SiteError> {
-        let version = VersionRef {
-            bucket: self.bucket.clone(),
-            key: version.key.clone(),
-            version_id: version.version_id.clone(),
-        };
+        let version = self.named(version);
         let mut attempts = Attempts(1);
         loop {
             match self.read(&version, bodies_up_to).await {

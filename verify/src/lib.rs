@@ -22,9 +22,11 @@ mod tests;
 mod tie;
 mod until;
 
-pub use at_site::AtSite;
+pub use at_site::{AtSite, Looked};
 pub use compare::{Scope, compare};
 pub use difference::Difference;
+pub use lines::Lines;
+pub use merge::{End, Merge, Order, Step};
 pub use report::Report;
 pub use side::{Depth, Described, Description, Side, VerifyError};
 pub use tie::Tie;

@@ -8,7 +8,7 @@ use twinlog_site::{ListFrom, ListedVersion};
 use crate::side::{Side, VerifyError};
 
 /// A listing that is being read. Holds one page.
-pub(crate) struct Lines<'a, E> {
+pub struct Lines<'a, E> {
     side: &'a dyn Side<Error = E>,
     page: VecDeque<ListedVersion>,
     /// Where the next page begins; none after the last.
@@ -20,13 +20,22 @@ pub(crate) struct Lines<'a, E> {
 
 impl<'a, E> Lines<'a, E> {
     /// All versions of keys that begin with `prefix`.
-    pub(crate) fn new(side: &'a dyn Side<Error = E>, prefix: &str) -> Self {
+    #[must_use]
+    pub fn new(side: &'a dyn Side<Error = E>, prefix: &str) -> Self {
         let next = Some(ListFrom { prefix: prefix.to_owned(), ..ListFrom::default() });
         Self { side, page: VecDeque::new(), next, only: None, last: None }
     }
 
+    /// The same, of keys after this one.
+    #[must_use]
+    pub fn after(side: &'a dyn Side<Error = E>, prefix: &str, key: &ObjectKey) -> Self {
+        let next = ListFrom { prefix: prefix.to_owned(), key_marker: Some(key.to_string()), ..ListFrom::default() };
+        Self { next: Some(next), ..Self::new(side, prefix) }
+    }
+
     /// All versions of one key.
-    pub(crate) fn of(side: &'a dyn Side<Error = E>, key: &'a ObjectKey) -> Self {
+    #[must_use]
+    pub fn of(side: &'a dyn Side<Error = E>, key: &'a ObjectKey) -> Self {
         Self { only: Some(key), ..Self::new(side, key.as_str()) }
     }
 

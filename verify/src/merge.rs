@@ -13,13 +13,17 @@ use crate::side::VerifyError;
 
 /// One of the two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
+    /// The first.
     Left,
+    /// The second.
     Right,
 }
 
 impl End {
-    fn other(self) -> Self {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
         match self {
             Self::Left => Self::Right,
             Self::Right => Self::Left,
@@ -29,7 +33,7 @@ impl End {
 
 /// What the merge comes upon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// A version that both have.
     Both(Box<[ListedVersion; 2]>),
     /// A version that only one has.
@@ -40,15 +44,29 @@ pub(crate) enum Step {
 
 /// See [`Step::Order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Order {
-    pub(crate) key: ObjectKey,
-    pub(crate) modified_ms: i64,
+pub struct Order {
+    /// The key.
+    pub key: ObjectKey,
+    /// The millisecond.
+    pub modified_ms: i64,
     /// The versions in their order at each end, and whether each is the latest.
-    pub(crate) at: [Vec<(VersionId, bool)>; 2],
+    pub at: [Vec<(VersionId, bool)>; 2],
 }
 
-/// The merge.
-pub(crate) struct Merge<'a, E> {
+impl Step {
+    /// The key that it is about.
+    #[must_use]
+    pub fn key(&self) -> &ObjectKey {
+        match self {
+            Self::Both(pair) => &pair[0].key,
+            Self::Only(_, line) => &line.key,
+            Self::Order(order) => &order.key,
+        }
+    }
+}
+
+/// The merge. Steps come by key; those of one key in no particular order.
+pub struct Merge<'a, E> {
     lines: [Lines<'a, E>; 2],
     key: Option<ObjectKey>,
     /// Versions of the key whose like has not come yet.
@@ -59,12 +77,17 @@ pub(crate) struct Merge<'a, E> {
 }
 
 impl<'a, E> Merge<'a, E> {
-    pub(crate) fn new(lines: [Lines<'a, E>; 2]) -> Self {
+    /// Of the two listings, which must be of the same keys.
+    #[must_use]
+    pub fn new(lines: [Lines<'a, E>; 2]) -> Self {
         Self { lines, key: None, waiting: Default::default(), times: BTreeMap::new(), ready: Vec::new() }
     }
 
     /// What comes next; nothing at the end of both.
-    pub(crate) async fn next(&mut self) -> Result<Option<Step>, VerifyError<E>> {
+    ///
+    /// # Errors
+    /// Where one of them cannot be read, or is not in the order of its keys.
+    pub async fn next(&mut self) -> Result<Option<Step>, VerifyError<E>> {
         loop {
             if let Some(step) = self.ready.pop() {
                 return Ok(Some(step));

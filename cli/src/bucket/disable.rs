@@ -1,9 +1,11 @@
 //! Disabling a bucket: the subscription goes, everything else stays.
 
+use twinlog_control::{Entry, Unbroken};
 use twinlog_schemas::BucketName;
 use twinlog_site::{SiteErrorKind, SubscriptionChange};
 
 use super::enable::sources;
+use super::steer::control;
 use crate::deployment::Deployment;
 use crate::exit::Failure;
 use crate::finding::Finding;
@@ -14,6 +16,10 @@ pub async fn disable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec
     let mut findings = Vec::new();
     for name in sources(&deployment.config, bucket) {
         let subject = format!("notices of {bucket} at {name}");
+        let control = control(deployment, &name).await?;
+        if let Some(known) = control.unbroken(bucket).filter(|known| known.since_us.is_some()) {
+            control.put(Entry::Unbroken(bucket.clone(), Unbroken { since_us: None, ..known })).await;
+        }
         findings.push(match deployment.site(&name)?.unsubscribe(bucket).await {
             Ok(SubscriptionChange::Unchanged) => Finding::ok(subject, "there was no subscription"),
             Ok(SubscriptionChange::Changed(what)) => Finding::done(subject, format!("unsubscribed: {what}")),

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
+use twinlog_control::{Entry, Unbroken};
+use twinlog_log::clock::{Clock, SystemClock};
 use twinlog_log::{LogErrorKind, TopicInfo, TopicName};
 use twinlog_schemas::{BucketName, SiteName};
 use twinlog_site::{BucketState, ListFrom, SiteErrorKind, SubscriptionChange};
 
 use super::set_up::Ends;
+use super::steer::control;
 use crate::config::Config;
 use crate::deployment::Deployment;
 use crate::exit::Failure;
@@ -128,6 +131,7 @@ async fn subscribe(deployment: &Deployment, name: &SiteName, bucket: &BucketName
             return Ok(vec![Finding::fail(subject, error.to_string(), advice)]);
         }
     };
+    tell_since(deployment, name, bucket, &change).await?;
     Ok(match change {
         SubscriptionChange::Unchanged => vec![Finding::ok(subject, "subscribed already")],
         SubscriptionChange::Changed(what) => {
@@ -135,10 +139,34 @@ async fn subscribe(deployment: &Deployment, name: &SiteName, bucket: &BucketName
             let first = ListFrom { limit: Some(1), ..ListFrom::default() };
             let listed = site.list_versions(bucket, &first).await.map_err(|error| deployment.site_failed(&error))?;
             if !listed.versions.is_empty() {
-                let what = "the bucket is not empty: versions written until now are not replicated";
-                findings.push(Finding::warn(subject, what, "copy them by other means, or write them again"));
+                let what = "the bucket is not empty: versions written until now are not replicated by themselves";
+                let advice = format!("once Twinlog runs at both ends: `twinlog sweep --bucket {bucket}`");
+                findings.push(Finding::warn(subject, what, advice));
             }
             findings
         }
     })
+}
+
+/// A birth by the store's clock and what is on record by ours may be so far apart.
+pub const SKEW_US: i64 = 2_000_000;
+
+/// Puts on record since when every notice of the bucket comes: from this moment on where the subscription was made now.
+/// A bucket that was enabled by an older release is known to be whole from now on only.
+async fn tell_since(
+    deployment: &Deployment,
+    site: &SiteName,
+    bucket: &BucketName,
+    change: &SubscriptionChange,
+) -> Result<(), Failure> {
+    let control = control(deployment, site).await?;
+    let now_us = SystemClock.now_us() + SKEW_US;
+    let first_us = match (control.unbroken(bucket), change) {
+        (Some(known), SubscriptionChange::Unchanged) if known.since_us.is_some() => return Ok(()),
+        (Some(known), _) => known.first_us,
+        (None, SubscriptionChange::Changed(_)) => now_us,
+        (None, SubscriptionChange::Unchanged) => 0,
+    };
+    control.put(Entry::Unbroken(bucket.clone(), Unbroken { since_us: Some(now_us), first_us })).await;
+    Ok(())
 }

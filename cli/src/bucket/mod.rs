@@ -10,8 +10,12 @@ use std::sync::Arc;
 
 use twinlog_schemas::BucketName;
 
-pub use enable::{ends, sources, states};
-pub use steer::{Steer, control};
+#[cfg(test)]
+pub use disable::disable as disable_now;
+#[cfg(test)]
+pub use enable::enable as enable_now;
+pub use enable::{SKEW_US, ends, sources, states};
+pub use steer::{Steer, control, ids};
 
 use crate::args::{DisableOptions, EnableOptions, Json, SteerOptions};
 use crate::config::Config;

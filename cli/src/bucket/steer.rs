@@ -113,7 +113,8 @@ pub async fn control(deployment: &Deployment, site: &SiteName) -> Result<Control
     Ok(control)
 }
 
-fn ids(clock: &Arc<dyn Clock>) -> Ids {
+/// Ids of a command.
+pub fn ids(clock: &Arc<dyn Clock>) -> Ids {
     // A command makes few ids, none of which another process makes at the same nanosecond.
     Ids::new(Arc::clone(clock), u64::from(std::process::id()) ^ clock.now_ns().unsigned_abs())
 }

@@ -1,11 +1,13 @@
 //! `[[links]]`: what is replicated from where to where.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 use std::time::Duration;
 
 use twinlog_consumer::storm::StormLimits;
 use twinlog_schemas::{BucketName, SiteName};
 
+use super::duration::parse_duration;
 use super::pattern::BucketPattern;
 use super::section::Section;
 use super::site::SiteConfig;
@@ -37,6 +39,27 @@ pub struct LinkConfig {
     /// are at least this share of all changes, in percent, the bucket is held until `twinlog bucket release`.
     /// `removals = 0` switches the guard off. Default 1,000 removals in `10m`, 90 percent.
     pub delete_storm: StormLimits,
+    /// `sweep_every`: how often each bucket is swept by itself, of both links of a pair the shorter; `None` is never.
+    /// Default `never`.
+    pub sweep_every: Option<Duration>,
+}
+
+/// A duration, or `never`.
+struct Every(Option<Duration>);
+
+impl FromStr for Every {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        match parse_duration(text) {
+            Ok(every) if every >= Duration::from_secs(60) => Ok(Self(Some(every))),
+            Ok(_) => Err("at least a minute, or \"never\"".to_owned()),
+            Err(message) => Err(format!("{message}, or \"never\"")),
+        }
+    }
 }
 
 /// What happens with removals that a lifecycle rule made.
@@ -76,6 +99,7 @@ impl LinkConfig {
         let lag_threshold = section.duration_or("lag_threshold", Duration::from_secs(900));
         let give_up_after = section.duration_or("give_up_after", Duration::from_secs(3_600));
         let delete_storm = read_storm(section.section("delete_storm"));
+        let sweep_every = section.parsed::<Every>("sweep_every").and_then(|every| every.0);
         section.end();
         Some(Self {
             source: source?,
@@ -87,6 +111,7 @@ impl LinkConfig {
             lag_threshold,
             give_up_after,
             delete_storm,
+            sweep_every,
         })
     }
 }

@@ -123,7 +123,7 @@ fn folder(deployment: &Deployment, options: &RunOptions) -> PathBuf {
 }
 
 /// The site and every site that it is linked with, in either direction, over any number of links.
-fn sites(deployment: &Deployment, at: &SiteName) -> BTreeSet<SiteName> {
+pub fn sites(deployment: &Deployment, at: &SiteName) -> BTreeSet<SiteName> {
     let mut sites = BTreeSet::from([at.clone()]);
     loop {
         let linked = deployment.config.links.iter();

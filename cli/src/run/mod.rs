@@ -8,12 +8,13 @@ mod beside;
 mod consumer;
 mod control;
 mod enabled;
-mod index;
+pub mod index;
 mod lanes;
 mod pid;
 mod producer;
 mod stop;
 mod subscribed;
+mod sweeper;
 mod tasks;
 
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use super::beside::{Shared, bind};
 use super::index::ByTail;
 use super::lanes;
 use super::subscribed;
+use super::sweeper;
 use super::tasks::Tasks;
 use crate::config::Config;
 use crate::exit::Failure;
@@ -81,6 +82,7 @@ pub async fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Follows, F
             Ok(())
         });
     }
+    sweeper::start(shared, &producer, owned.subscribe(), tasks);
     captures(shared, &producer, owned, tasks);
     let group = names.group(at, "capture");
     Ok(Follows::notices(&shared.metrics, Arc::clone(&shared.home), group, at.as_str(), names.notices(at)))

@@ -6,7 +6,7 @@ mod lag;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use twinlog_control::{Control, Reason, Scope};
+use twinlog_control::{Control, Direction, Reason, Scope, Swept};
 use twinlog_log::clock::{Clock, SystemClock};
 use twinlog_log::{TopicInfo, TopicName};
 use twinlog_schemas::BucketName;
@@ -66,6 +66,21 @@ struct Site {
     /// Dead letters that the log still has, whatever became of them.
     dead_letters: i64,
     dirty_buckets: Vec<String>,
+    /// The last sweep of each bucket with each other site.
+    sweeps: Vec<LastSweep>,
+}
+
+/// The last sweep of a bucket, or the one under way.
+#[derive(Debug, Serialize)]
+struct LastSweep {
+    bucket: String,
+    with: String,
+    /// How long ago it ended; none while it is under way, or was interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_seconds: Option<i64>,
+    compared: u64,
+    asked: u64,
+    vanished: u64,
 }
 
 /// `twinlog status`. Findings (exit 1) where something is held or dirty.
@@ -98,7 +113,8 @@ async fn look(deployment: &Deployment, only: Option<&BucketName>) -> Result<Stat
     for (site, control) in &controls {
         let dead_letters = lag::kept(deployment, site, &deployment.config.topics.names.dead(site)).await?;
         let dirty_buckets = control.dirty().into_iter().map(|dirty| dirty.bucket.to_string()).collect();
-        sites.push(Site { site: site.to_string(), dead_letters, dirty_buckets });
+        let sweeps = control.last_sweeps().into_iter().map(|(of, swept)| last_sweep(&of, &swept)).collect();
+        sites.push(Site { site: site.to_string(), dead_letters, dirty_buckets, sweeps });
     }
     Ok(Status { links, sites })
 }
@@ -143,6 +159,17 @@ fn held(control: &Control, scope: &Scope) -> Option<Held> {
     })
 }
 
+fn last_sweep((with, bucket): &Direction, swept: &Swept) -> LastSweep {
+    LastSweep {
+        bucket: bucket.to_string(),
+        with: with.to_string(),
+        ended_seconds: swept.ended_us.map(|ended_us| (SystemClock.now_us() - ended_us).max(0) / 1_000_000),
+        compared: swept.compared,
+        asked: swept.asked,
+        vanished: swept.vanished.values().sum(),
+    }
+}
+
 impl Status {
     fn troubled(&self) -> bool {
         let held =
@@ -174,8 +201,11 @@ fn text(status: &Status) -> String {
             notes.push(format!("{}: {} dead letters are kept", site.site, site.dead_letters));
         }
         for bucket in &site.dirty_buckets {
-            notes.push(format!("{}: bucket {bucket} could not be captured for a while: it has to be swept", site.site));
+            let what = "could not be captured for a while: it is swept by itself once it is mended";
+            notes.push(format!("{}: bucket {bucket} {what}", site.site));
         }
+        // It stands at both sites.
+        notes.extend(site.sweeps.iter().filter(|sweep| site.site < sweep.with).map(|sweep| swept(&site.site, sweep)));
     }
     let mut text = show::table(&rows);
     notes.iter().for_each(|note| {
@@ -183,6 +213,19 @@ fn text(status: &Status) -> String {
         text.push('\n');
     });
     text
+}
+
+fn swept(site: &str, sweep: &LastSweep) -> String {
+    let LastSweep { bucket, with, compared, asked, .. } = sweep;
+    let when = sweep.ended_seconds.map_or_else(
+        || "a sweep is under way, or was interrupted (`twinlog sweep` goes on)".to_owned(),
+        |seconds| format!("swept {seconds} s ago"),
+    );
+    let vanished = match sweep.vanished {
+        0 => String::new(),
+        vanished => format!(", {vanished} VANISHED: `twinlog sweep --bucket {bucket}` lists them"),
+    };
+    format!("{site} and {with}: bucket {bucket}: {when}: {compared} versions compared, {asked} asked for{vanished}")
 }
 
 fn note(what: &str, hold: &Held) -> String {

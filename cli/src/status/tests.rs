@@ -17,8 +17,18 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
         hold: None,
         buckets: vec![bucket("photos", Some(hold)), bucket("logs", None)],
     };
-    let site = Site { site: "west".to_owned(), dead_letters: 2, dirty_buckets: vec!["old".to_owned()] };
-    let status = Status { links: vec![link], sites: vec![site] };
+    let site =
+        Site { site: "west".to_owned(), dead_letters: 2, dirty_buckets: vec!["old".to_owned()], sweeps: Vec::new() };
+    let sweep = LastSweep {
+        bucket: "photos".to_owned(),
+        with: "west".to_owned(),
+        ended_seconds: Some(60),
+        compared: 10,
+        asked: 2,
+        vanished: 1,
+    };
+    let east = Site { site: "east".to_owned(), dead_letters: 0, dirty_buckets: Vec::new(), sweeps: vec![sweep] };
+    let status = Status { links: vec![link], sites: vec![site, east] };
     assert!(status.troubled());
     let text = text(&status);
     assert_eq!(
@@ -29,6 +39,7 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
          east>west photos: delete-storm for 90 s: 1200 of 1210 changes within 10 minutes were removals by clients\n  \
          to do: find out who removes; `twinlog bucket release` lets the removals through\n\
          west: 2 dead letters are kept\n\
-         west: bucket old could not be captured for a while: it has to be swept\n"
+         west: bucket old could not be captured for a while: it is swept by itself once it is mended\n\
+         east and west: bucket photos: swept 60 s ago: 10 versions compared, 2 asked for, 1 VANISHED: `twinlog sweep --bucket photos` lists them\n"
     );
 }

@@ -84,6 +84,11 @@ pub const CAPTURE_RETRIES: Name =
 /// Gauge by site, bucket: 1 or 0.
 pub const BUCKET_DIRTY: Name =
     name("twinlog_bucket_dirty", "1 while a bucket cannot be captured; what its notices told has to be swept.");
+/// Gauge by site, bucket.
+pub const VANISHED: Name = name(
+    "twinlog_vanished_versions",
+    "Versions that the last sweep found at one site only, of which nothing says why: `twinlog sweep` lists them.",
+);
 /// Gauge by site.
 pub const NOTICES_IN_FLIGHT: Name = name("twinlog_notices_in_flight", "Notices that are being captured now.");
 /// Gauge by site.

@@ -3,7 +3,7 @@
 //! One bucket of one pair of sites after the other; a result is printed as soon as it is there, so that memory does not
 //! grow with what is compared.
 
-mod pairs;
+pub mod pairs;
 mod show;
 #[cfg(test)]
 mod tests;

@@ -25,10 +25,21 @@ pub struct Pair {
 }
 
 impl Pair {
-    fn new(link: &LinkConfig, bucket: BucketName) -> Self {
+    /// The bucket at both ends of a link.
+    pub fn new(link: &LinkConfig, bucket: BucketName) -> Self {
         let (source, target) = (link.source.clone(), link.target.clone());
         let (left, right) = if source <= target { (source, target) } else { (target, source) };
         Self { bucket, left, right }
+    }
+
+    /// Both sites.
+    pub fn sites(&self) -> [&SiteName; 2] {
+        [&self.left, &self.right]
+    }
+
+    /// The site that this one is compared with.
+    pub fn other(&self, site: &SiteName) -> &SiteName {
+        if *site == self.left { &self.right } else { &self.left }
     }
 }
 

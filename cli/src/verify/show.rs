@@ -7,6 +7,7 @@ use twinlog_schemas::VersionId;
 use twinlog_verify::{Difference, Report, Tie};
 
 use crate::exit::Failure;
+use crate::show::shown;
 
 use super::pairs::Pair;
 
@@ -127,9 +128,4 @@ impl<'a> Verdict<'a> {
         });
         crate::show::table(&std::iter::once(heading.collect()).chain(rows).collect::<Vec<_>>())
     }
-}
-
-/// Keys and values are anybody's: no control character of theirs reaches the terminal.
-fn shown(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }

@@ -5,6 +5,7 @@
 //! - A birth stamps what is not empty as BIRTH; a named category is KNOWN, with the notice's time; what an examination
 //!   finds and nothing explains is UNKNOWN. No event carries stamps of categories that it does not speak of.
 //! - A doubt is always answered, and by a fact alone: it never creates.
+//! - Absence alone tells nothing; with a person's word that the version was removed here, it tells the removal.
 
 use twinlog_index::{Said, VersionState};
 use twinlog_schemas::{Answer, Basis, Category, ChangeEvent, FactBody, LocksSeen, Removal, Told};
@@ -191,6 +192,9 @@ fn absent(here: &Circumstances, telling: &Telling<'_>, state: &VersionState) -> 
     }
     if telling.born.is_some() || !telling.changed.is_empty() {
         return Outcome::settled(Settled::Superseded);
+    }
+    if let Some(word) = telling.said_removed().filter(|_| state.removed().is_none()) {
+        return removal(here, word, state);
     }
     let (Some((cause, _)), Some(known)) = (telling.sweep_or_replay(), state.removed()) else {
         // Absence alone tells nothing: the version may never have come here.

@@ -37,35 +37,54 @@ impl DirtyBucket {
 /// What this process knows of dirty buckets.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
-    /// On record, by bucket, with whether capture still fails.
-    known: Mutex<BTreeMap<BucketName, bool>>,
+    /// On record, by bucket.
+    known: Mutex<BTreeMap<BucketName, Known>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// Whether the last capture failed.
+    failing: bool,
+    /// When a capture failed last in this process, microseconds since the Unix epoch.
+    failed_us: i64,
 }
 
 impl Dirty {
     /// Begins with what the control topic says: their records must not be written anew with a later time.
     pub(super) fn new(on_record: impl IntoIterator<Item = BucketName>) -> Self {
-        Self { known: Mutex::new(on_record.into_iter().map(|bucket| (bucket, true)).collect()) }
+        let known = Known { failing: true, failed_us: i64::MIN };
+        Self { known: Mutex::new(on_record.into_iter().map(|bucket| (bucket, known)).collect()) }
     }
 
-    fn set_failing(&self, bucket: &BucketName, failing: bool) -> Option<bool> {
+    /// A capture failed; whether the one before did, if the bucket is on record.
+    fn failed(&self, bucket: &BucketName, now_us: i64) -> Option<bool> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get_mut(bucket).map(|before| std::mem::replace(before, failing))
+        known.get_mut(bucket).map(|known| std::mem::replace(known, Known { failing: true, failed_us: now_us }).failing)
     }
 
-    fn add(&self, bucket: &BucketName) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.clone(), true);
+    /// A capture succeeded; whether the one before failed.
+    fn succeeded(&self, bucket: &BucketName) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get_mut(bucket).is_some_and(|known| std::mem::replace(&mut known.failing, false))
     }
 
-    /// A sweep has made the bucket whole.
-    pub(super) fn forget(&self, bucket: &BucketName) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
+    fn add(&self, bucket: &BucketName, now_us: i64) {
+        let known = Known { failing: true, failed_us: now_us };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.clone(), known);
+    }
+
+    /// The bucket is not on record any more; whether a capture has failed since `begun_us`.
+    fn forget(&self, bucket: &BucketName, begun_us: i64) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
+        known.is_some_and(|known| known.failed_us >= begun_us)
     }
 }
 
 impl Capture {
     /// Puts a bucket on record as dirty and returns once that is acknowledged; does nothing if it is on record.
     pub(super) async fn mark_dirty(&self, slot: &mut Slot, bucket: &BucketName, reason: &str) {
-        match self.dirty.set_failing(bucket, true) {
+        let now_us = self.parts.clock.now_us();
+        match self.dirty.failed(bucket, now_us) {
             Some(true) => return,
             Some(false) => {
                 tracing::error!(%bucket, %reason, "bucket cannot be captured again: a sweep has to follow");
@@ -75,27 +94,30 @@ impl Capture {
             None => {}
         }
         tracing::error!(%bucket, %reason, "bucket cannot be captured: it is marked dirty, a sweep has to follow");
-        let dirty =
-            DirtyBucket { bucket: bucket.clone(), since_us: self.parts.clock.now_us(), reason: reason.to_owned() };
+        let dirty = DirtyBucket { bucket: bucket.clone(), since_us: now_us, reason: reason.to_owned() };
         match serde_json::to_vec(&dirty) {
             Ok(value) => self.control(slot, dirty.key(), value).await,
             Err(error) => tracing::error!(%error, %bucket, "dirty record cannot be encoded"),
         }
-        self.dirty.add(bucket);
+        self.dirty.add(bucket, now_us);
         self.parts.observer.dirty(bucket);
     }
 
     /// A capture of the bucket has succeeded.
     pub(super) fn succeeded(&self, bucket: &BucketName) {
-        if self.dirty.set_failing(bucket, false) == Some(true) {
+        if self.dirty.succeeded(bucket) {
             tracing::info!(%bucket, "bucket can be captured again; it stays on record as dirty until it is swept");
             self.parts.observer.mended(bucket);
         }
     }
 
-    /// Says that a sweep has made a dirty bucket whole: from now on a failure goes on record anew.
-    pub fn swept(&self, bucket: &BucketName) {
-        self.dirty.forget(bucket);
+    /// Says that a sweep which began at `begun_us` (microseconds since the Unix epoch) has taken the bucket off the
+    /// record: from now on a failure goes on record anew, and one that came while it was under way does so at once.
+    pub async fn taken_back(&self, bucket: &BucketName, begun_us: i64) {
+        if self.dirty.forget(bucket, begun_us) {
+            let reason = "a capture failed while the bucket was swept";
+            self.mark_dirty(&mut Slot::free(), bucket, reason).await;
+        }
     }
 
     /// Appends to the control topic, for as long as it takes.

@@ -67,7 +67,7 @@ fn register(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &
         Found::Marker(modified) => Some(kept(here, NullState::Marker, *modified, None, state)),
         Found::Absent | Found::Unread => None,
     };
-    let gone = telling.removed.or(telling.marker).map(|cause| NullRegister {
+    let gone = telling.removed.or(telling.marker).or(telling.said_removed()).map(|cause| NullRegister {
         state: NullState::Removed,
         at_ns: end_of_millisecond(cause.time_ns()),
         site: here.site.clone(),

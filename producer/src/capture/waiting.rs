@@ -146,6 +146,13 @@ impl<'a> Telling<'a> {
         asking.find(|(_, asked)| asked.may_create).or(first).copied()
     }
 
+    /// A person's word that the version was removed here, if it is not here.
+    #[must_use]
+    pub fn said_removed(&self) -> Option<&'a Waiting> {
+        let mut asking = self.examined.iter();
+        asking.find(|(_, asked)| asked.cause == ExamineCause::Removed).map(|(cause, _)| *cause)
+    }
+
     /// Whether the event that follows may create the version at a target, so that it has to be read whole.
     #[must_use]
     pub fn creates(&self) -> bool {

@@ -97,7 +97,7 @@ impl Notice {
 impl From<OwnNotice> for Notice {
     fn from(own: OwnNotice) -> Self {
         let cause = match own.cause {
-            ExamineCause::Sweep => "sweep",
+            ExamineCause::Sweep | ExamineCause::Removed => "sweep",
             ExamineCause::Replay => "replay",
             ExamineCause::Doubt => "doubt",
         };

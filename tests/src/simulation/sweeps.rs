@@ -9,7 +9,7 @@ use twinlog_index::Index;
 use twinlog_log::clock::Ids;
 use twinlog_schemas::{ExamineCause, ObjectKey, VersionRef};
 use twinlog_site::Reading;
-use twinlog_sweep::{Attributes, Finding, Line, Missing, Side, What, compare};
+use twinlog_sweep::{Attributes, Finding, Leave, Line, Missing, Side, What, compare};
 
 use super::clock::EPOCH_NS;
 use super::courier::Courier;
@@ -49,7 +49,8 @@ pub(super) async fn swept(
             for ask in finding.asks() {
                 let at = world.places.iter().position(|place| place.name == ask.site).unwrap_or(0);
                 let of = (version.key.clone(), Some(ask.version_id));
-                examine(world, at, ids.event_id(), ExamineCause::Sweep, of, ask.may_create).await?;
+                let cause = if ask.leave == Leave::ToRemove { ExamineCause::Removed } else { ExamineCause::Sweep };
+                examine(world, at, ids.event_id(), cause, of, ask.leave == Leave::ToCreate).await?;
             }
             if let What::Vanished { at } = &finding.what {
                 let at = world.places.iter().position(|place| place.name == *at).unwrap_or(0);
@@ -122,5 +123,5 @@ async fn side<'a>(world: &World, place: &'a Place, key: &ObjectKey) -> Result<Si
     // Clocks are apart by no more than the profile's skew.
     let deaf = place.deaf.iter().map(|deaf| deaf.end + world.profile.skew).max();
     let since = deaf.map_or(i64::MIN, |end: Duration| EPOCH_NS + i64::try_from(end.as_nanos()).unwrap_or(0));
-    Ok(Side { site: &place.name, lines, unbroken_since_ns: Some(since) })
+    Ok(Side { site: &place.name, lines, unbroken_since_ns: Some(since), filling_before_ns: None })
 }

@@ -18,6 +18,7 @@ mod main_job;
 mod matrix;
 mod outages;
 mod scenario;
+mod sweeps;
 mod tools;
 mod unknown_outcomes;
 mod workload;

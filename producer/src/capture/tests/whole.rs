@@ -13,7 +13,8 @@ use twinlog_log::fault::Fault;
 use twinlog_log::memory::spec;
 use twinlog_log::{Log, LogErrorKind, TopicPartition};
 use twinlog_schemas::{
-    ContentHeaders, ExamineCause, NullState, Receipt, Retention, RetentionMode, Told, VersionKind, Wrote,
+    ContentHeaders, ExamineCause, FactBody, NullState, Receipt, Retention, RetentionMode, Told, VersionId, VersionKind,
+    Wrote,
 };
 use twinlog_site::memory::{ClientPut, Quirks};
 use twinlog_site::{Reading, Site};
@@ -306,6 +307,46 @@ async fn a_bucket_that_cannot_be_captured_is_marked_dirty_once_and_blocks_nothin
     world.store.delete_bucket(&world.bucket);
     world.ask(ExamineCause::Sweep, None, true).await;
     assert_eq!(world.control(), ["dirty/bucket"], "on record since it began");
+}
+
+/// Scenario: a version is not there and nothing tells why; a sweep asks, then a person says that it was removed here.
+/// Guarantee: absence alone tells nothing; the person's word makes it a removal, of what is absent only.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn what_vanished_is_removed_by_a_persons_word_alone() {
+    let world = World::new(Quirks::rustfs()).await;
+    let gone: VersionId = "11111111-2222-4333-8444-555555555555".parse().unwrap();
+    world.ask(ExamineCause::Sweep, Some(gone.clone()), true).await;
+    assert_eq!((world.facts().len(), world.events().len()), (0, 0));
+    world.ask(ExamineCause::Removed, Some(gone.clone()), false).await;
+    let (facts, events) = (world.facts(), world.events());
+    assert!(matches!(&facts[0].body, FactBody::Removed(removal) if removal.cause == "sweep"), "{facts:?}");
+    assert_eq!((events.len(), events[0].told, events[0].kind), (1, Told::Removed, VersionKind::Removed));
+    world.put(b"here");
+    world.settle().await;
+    let (before, here) = (world.facts().len(), world.events().pop().unwrap().version_id);
+    world.ask(ExamineCause::Removed, Some(here), false).await;
+    assert_eq!(world.facts().len(), before, "what is there was not removed");
+    let last = world.events().pop().unwrap();
+    assert_eq!((last.told, last.may_create), (Told::Examined, false));
+}
+
+/// Scenario: a dirty bucket is swept while capture fails once more; then again, in peace.
+/// Guarantee: what failed since the sweep began is on record when the mark is taken back.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_mark_taken_back_comes_again_where_capture_failed_meanwhile() {
+    let world = World::with(Quirks::rustfs(), CaptureConfig::default(), false).await;
+    world.put(b"a");
+    world.settle().await;
+    let begun_us = world.clock.now_us();
+    world.put(b"b");
+    world.settle().await;
+    world.capture.taken_back(&world.bucket, begun_us).await;
+    assert_eq!(world.control(), ["dirty/bucket"; 2], "on record anew");
+    world.capture.taken_back(&world.bucket, world.clock.now_us() + 1).await;
+    assert_eq!(world.control().len(), 2);
+    world.put(b"c");
+    world.settle().await;
+    assert_eq!(world.control(), ["dirty/bucket"; 3], "the next failure goes on record");
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]

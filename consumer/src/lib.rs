@@ -7,7 +7,6 @@
 pub mod apply;
 pub mod breaker;
 pub mod conflict;
-pub mod dead;
 pub mod failure;
 pub mod guard;
 pub mod hold;
@@ -19,3 +18,4 @@ pub mod transfer;
 
 pub use apply::{Apply, ApplyConfig, Doubts, Parts};
 pub use link::Link;
+pub use twinlog_dead as dead;

@@ -17,7 +17,15 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
         hold: None,
         buckets: vec![bucket("photos", Some(hold)), bucket("logs", None)],
     };
-    let site = Site { site: "west".to_owned(), dead_letters: 2, dirty_buckets: vec!["old".to_owned()] };
+    let open = |reason: &str, letters| letters::Open {
+        link: "east>west".to_owned(),
+        bucket: "photos".to_owned(),
+        reason: reason.to_owned(),
+        letters,
+    };
+    let open_dead_letters = Some(vec![open("access-denied", 2), open("refused", 1)]);
+    let dirty_buckets = vec!["old".to_owned()];
+    let site = Site { site: "west".to_owned(), dead_letters: 5, open_dead_letters, dirty_buckets };
     let status = Status { links: vec![link], sites: vec![site] };
     assert!(status.troubled());
     let text = text(&status);
@@ -28,7 +36,10 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
          east>west  logs    7        95 s    runs\n\
          east>west photos: delete-storm for 90 s: 1200 of 1210 changes within 10 minutes were removals by clients\n  \
          to do: find out who removes; `twinlog bucket release` lets the removals through\n\
-         west: 2 dead letters are kept\n\
+         east>west photos: 2 dead letters are open: access-denied\n  \
+         to do: `twinlog dlq list`, mend it, `twinlog dlq replay`\n\
+         east>west photos: 1 dead letter is open: refused\n  \
+         to do: `twinlog dlq list`, mend it, `twinlog dlq replay`\n\
          west: bucket old could not be captured for a while: it has to be swept\n"
     );
 }

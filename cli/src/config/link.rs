@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use twinlog_consumer::deaths::DeathLimits;
 use twinlog_consumer::storm::StormLimits;
 use twinlog_schemas::{BucketName, SiteName};
 
@@ -37,6 +38,11 @@ pub struct LinkConfig {
     /// are at least this share of all changes, in percent, the bucket is held until `twinlog bucket release`.
     /// `removals = 0` switches the guard off. Default 1,000 removals in `10m`, 90 percent.
     pub delete_storm: StormLimits,
+    /// `too_many_dead_letters`: `{ window, letters, share }`: when so many dead letters within the window are at least
+    /// this share of all records done, in percent, the bucket is held until `twinlog bucket release`, and what would be
+    /// one more waits. Counted by each process, from its start on. `letters = 0` switches the guard off. Default 100
+    /// letters in `10m`, 50 percent.
+    pub too_many_dead_letters: DeathLimits,
 }
 
 /// What happens with removals that a lifecycle rule made.
@@ -76,6 +82,7 @@ impl LinkConfig {
         let lag_threshold = section.duration_or("lag_threshold", Duration::from_secs(900));
         let give_up_after = section.duration_or("give_up_after", Duration::from_secs(3_600));
         let delete_storm = read_storm(section.section("delete_storm"));
+        let too_many_dead_letters = read_deaths(section.section("too_many_dead_letters"));
         section.end();
         Some(Self {
             source: source?,
@@ -87,6 +94,7 @@ impl LinkConfig {
             lag_threshold,
             give_up_after,
             delete_storm,
+            too_many_dead_letters,
         })
     }
 }
@@ -109,6 +117,15 @@ fn read_storm(mut section: Section<'_>) -> StormLimits {
     let percent: u8 = section.number_or("share", 1, 100, 90);
     section.end();
     StormLimits { window, removals, share: f64::from(percent) / 100.0 }
+}
+
+fn read_deaths(mut section: Section<'_>) -> DeathLimits {
+    let default = DeathLimits::default();
+    let window = section.duration_or("window", default.window);
+    let letters = section.number_or("letters", 0, i64::MAX, default.letters);
+    let percent: u8 = section.number_or("share", 1, 100, 50);
+    section.end();
+    DeathLimits { window, letters, share: f64::from(percent) / 100.0 }
 }
 
 fn read_buckets(section: &mut Section<'_>) -> Vec<BucketPattern> {

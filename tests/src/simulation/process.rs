@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use twinlog_consumer::deaths::DeathLimits;
 use twinlog_consumer::hold::Holds;
 use twinlog_consumer::storm::StormLimits;
 use twinlog_consumer::{Apply, ApplyConfig, Doubts, Link};
@@ -276,6 +277,7 @@ impl Machine {
                 lifecycle_stays: false,
                 buckets: Arc::new(|_| true),
                 storm: StormLimits::default(),
+                deaths: DeathLimits::default(),
             });
         }
         let clock = &place.clock;

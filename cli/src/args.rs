@@ -9,9 +9,10 @@ use twinlog_schemas::{BucketName, SiteName};
 
 use crate::build;
 use crate::config::parse_duration;
+use crate::dlq::args::DlqCommand;
 
 /// Exit codes, as `--help` shows them.
-const EXITS: &str = "Exit codes: 0 done; 1 findings (a check failed, a bucket was refused, buckets differ); 2 wrong command line; \
+const EXITS: &str = "Exit codes: 0 done; 1 findings (a check failed, a bucket was refused, buckets differ, a letter cannot be replayed); 2 wrong command line; \
 64 configuration not valid; 69 a cluster or site cannot be reached; 70 internal error.";
 
 /// Active-active replication of S3 buckets between sites over a Kafka log.
@@ -39,6 +40,12 @@ pub enum Command {
     },
     /// Show how each bucket of each link stands: what waits, what is held and why, and what to do.
     Status(StatusOptions),
+    /// List, show, replay and discard dead letters: records that could not be applied.
+    Dlq {
+        /// What to do.
+        #[command(subcommand)]
+        command: DlqCommand,
+    },
     /// Show which topics exist, which are missing, and what they cost in partitions.
     Topics(Json),
     /// Check sites, clusters, clocks, buckets and permissions; changes nothing.

@@ -9,6 +9,7 @@ mod bucket;
 mod build;
 mod config;
 mod deployment;
+mod dlq;
 mod doctor;
 mod exit;
 mod finding;
@@ -71,6 +72,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Status(options) => {
             let config = load(&path)?;
             work(status::status(config, options))
+        }
+        Command::Dlq { command } => {
+            let config = load(&path)?;
+            work(dlq::dlq(config, command))
         }
         Command::Topics(options) => {
             let config = load(&path)?;

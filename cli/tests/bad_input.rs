@@ -157,3 +157,27 @@ fn the_version_tells_the_build() {
     let said = Said::from(binary(&["--version"]).output().unwrap());
     assert!(said.out.starts_with(concat!("twinlog ", env!("CARGO_PKG_VERSION"), " (")), "{}", said.out);
 }
+
+#[test]
+fn whoever_means_all_dead_letters_has_to_say_so() {
+    let deployment = Deployment::with(&nobody_there());
+    let said = deployment.run(&["dlq", "replay"]);
+    assert_eq!(said.code, Some(2));
+    tells(&said, &["no letter is chosen", "--all"]);
+    let said = deployment.run(&["dlq", "discard", "--all", "--by", "ann"]);
+    assert_eq!(said.code, Some(2));
+    tells(&said, &["--why"]);
+    let said = deployment.run(&["dlq", "show", "photos/key"]);
+    assert_eq!(said.code, Some(2));
+    tells(&said, &["names no dead letter", "<topic>/<partition>/<offset>"]);
+    let said = deployment.run(&["dlq", "list", "--since", "yesterday"]);
+    assert_eq!(said.code, Some(2));
+    tells(&said, &["is no time", "2h"]);
+}
+
+#[test]
+fn an_unreachable_broker_is_named_by_dlq_too() {
+    let said = Deployment::with(&nobody_there()).run(&["dlq", "list"]);
+    assert_eq!(said.code, UNAVAILABLE);
+    tells(&said, &["Kafka cluster main", "[clusters.main]"]);
+}

@@ -6,6 +6,7 @@ use twinlog_log::Log;
 use twinlog_schemas::{BucketName, SiteName};
 use twinlog_site::Site;
 
+use crate::deaths::DeathLimits;
 use crate::storm::StormLimits;
 
 /// One link into the target's site.
@@ -21,6 +22,8 @@ pub struct Link {
     pub buckets: Arc<dyn Fn(&BucketName) -> bool + Send + Sync>,
     /// From when on removals by clients stop a bucket.
     pub storm: StormLimits,
+    /// From when on dead letters stop a bucket.
+    pub deaths: DeathLimits,
 }
 
 impl Link {

@@ -1,6 +1,7 @@
 //! What the consumer tells whoever counts. Calls are cheap and never block; labels are links, buckets and reasons,
 //! never keys.
 
+use twinlog_dead::open::Label;
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::conflict::Conflict;
@@ -69,6 +70,8 @@ pub trait Observer: Send + Sync + 'static {
     fn retried(&self, stream: Stream<'_>, reason: &str);
     /// A dead letter was written.
     fn dead_letter(&self, stream: Stream<'_>, reason: &str);
+    /// So many dead letters of this kind are open now; source and bucket are empty where nobody knows them.
+    fn dead_letters_open(&self, label: &Label, target: &SiteName, open: u64);
     /// A bucket of a link is held, or (with `None`) goes on.
     fn held(&self, stream: Stream<'_>, reason: Option<&str>);
     /// So many more change events are being worked on (fewer, where it is negative).
@@ -97,6 +100,7 @@ impl Observer for Silent {
     fn replica_write(&self, _: Stream<'_>, _: &'static str) {}
     fn retried(&self, _: Stream<'_>, _: &str) {}
     fn dead_letter(&self, _: Stream<'_>, _: &str) {}
+    fn dead_letters_open(&self, _: &Label, _: &SiteName, _: u64) {}
     fn held(&self, _: Stream<'_>, _: Option<&str>) {}
     fn in_flight(&self, _: Stream<'_>, _: i64) {}
     fn link_held(&self, _: &SiteName, _: &SiteName, _: Option<&str>) {}

@@ -105,6 +105,18 @@ impl Topics {
         BucketName::new(bucket).ok()
     }
 
+    /// Whose facts or change events a topic holds, and of which bucket; `None` for topics of other kinds.
+    #[must_use]
+    pub fn source_of(&self, topic: &TopicName) -> Option<(SiteName, Option<BucketName>)> {
+        let rest = topic.as_str().strip_prefix(&self.prefix)?;
+        if let Some(site) = rest.strip_prefix(".facts.") {
+            return Some((SiteName::new(site).ok()?, None));
+        }
+        // No site's name has a dot in it.
+        let (site, bucket) = rest.strip_prefix(".changes.")?.split_once('.')?;
+        Some((SiteName::new(site).ok()?, Some(BucketName::new(bucket).ok()?)))
+    }
+
     /// A site's facts.
     #[must_use]
     pub fn facts(&self, site: &SiteName) -> TopicName {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::time::Duration;
 
+use twinlog_consumer::deaths::DeathLimits;
 use twinlog_consumer::storm::StormLimits;
 use twinlog_schemas::{BucketName, SiteName};
 
@@ -42,6 +43,11 @@ pub struct LinkConfig {
     /// `sweep_every`: how often each bucket is swept by itself, of both links of a pair the shorter; `None` is never.
     /// Default `never`.
     pub sweep_every: Option<Duration>,
+    /// `too_many_dead_letters`: `{ window, letters, share }`: when so many dead letters within the window are at least
+    /// this share of all records done, in percent, the bucket is held until `twinlog bucket release`, and what would be
+    /// one more waits. Counted by each process, from its start on. `letters = 0` switches the guard off. Default 100
+    /// letters in `10m`, 50 percent.
+    pub too_many_dead_letters: DeathLimits,
 }
 
 /// A duration, or `never`.
@@ -100,6 +106,7 @@ impl LinkConfig {
         let give_up_after = section.duration_or("give_up_after", Duration::from_secs(3_600));
         let delete_storm = read_storm(section.section("delete_storm"));
         let sweep_every = section.parsed::<Every>("sweep_every").and_then(|every| every.0);
+        let too_many_dead_letters = read_deaths(section.section("too_many_dead_letters"));
         section.end();
         Some(Self {
             source: source?,
@@ -112,6 +119,7 @@ impl LinkConfig {
             give_up_after,
             delete_storm,
             sweep_every,
+            too_many_dead_letters,
         })
     }
 }
@@ -134,6 +142,15 @@ fn read_storm(mut section: Section<'_>) -> StormLimits {
     let percent: u8 = section.number_or("share", 1, 100, 90);
     section.end();
     StormLimits { window, removals, share: f64::from(percent) / 100.0 }
+}
+
+fn read_deaths(mut section: Section<'_>) -> DeathLimits {
+    let default = DeathLimits::default();
+    let window = section.duration_or("window", default.window);
+    let letters = section.number_or("letters", 0, i64::MAX, default.letters);
+    let percent: u8 = section.number_or("share", 1, 100, 50);
+    section.end();
+    DeathLimits { window, letters, share: f64::from(percent) / 100.0 }
 }
 
 fn read_buckets(section: &mut Section<'_>) -> Vec<BucketPattern> {

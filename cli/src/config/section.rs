@@ -37,6 +37,11 @@ impl<'a> Section<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
+    /// Where faults are put, for those that show only once the section was read.
+    pub fn sink(&self) -> &'a Sink {
+        self.sink
+    }
+
     /// Puts down a fault of this section as a whole.
     pub fn fault(&self, message: impl Into<String>) {
         self.sink.borrow_mut().push(Fault::new(self.origin.clone(), self.path.clone(), message));

@@ -124,6 +124,33 @@ fn partitions_must_be_multiples_of_the_lanes() {
 }
 
 #[test]
+fn the_states_of_letters_are_kept_as_long_as_the_letters() {
+    let longer = with("# [topics.dead]         # 4, \"30d\"", "[topics.dead]\nretention = \"90d\"");
+    let config = Config::parse(&longer, &none()).unwrap();
+    assert_eq!(config.topics.dead_state.retention, config.topics.dead.retention);
+    let text =
+        with("# [topics.dead-state]   # 4, as long as dead, compacted", "[topics.dead-state]\nretention = \"7d\"");
+    let told = faults(&text);
+    let place = format!(
+        "line {}: topics.dead-state.retention: 7d is shorter",
+        line_of(&text, "retention = \"7d\"\n# [topics.events")
+    );
+    assert!(told.contains(&place) && told.contains("than topics.dead.retention, 30d"), "{told}");
+}
+
+#[test]
+fn when_dead_letters_stop_a_bucket_is_set_per_link() {
+    let key = "# too_many_dead_letters = { window = \"10m\", letters = 100, share = 50 }";
+    let of = |text: &str| Config::parse(text, &none()).unwrap().links[0].too_many_dead_letters;
+    assert_eq!(of(EXAMPLE), of(&with(key, &key[2..])), "the example shows the default");
+    let set = of(&with(key, "too_many_dead_letters = { letters = 7, share = 10 }"));
+    assert_eq!((set.letters, set.share, set.window), (7, 0.1, of(EXAMPLE).window));
+    let told = faults(&with(key, "too_many_dead_letters = { letter = 7, share = 0 }"));
+    assert!(told.contains("links[0].too_many_dead_letters.letter: unknown key"), "{told}");
+    assert!(told.contains("share: 0 is not between 1 and 100"), "{told}");
+}
+
+#[test]
 fn settings_that_guarantees_rest_on_are_not_the_operators() {
     let told = faults(&with("# \"socket.keepalive.enable\" = \"true\"", "acks = 1"));
     assert!(told.contains("clusters.main.properties.acks: it cannot be set"), "{told}");

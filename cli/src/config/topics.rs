@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use twinlog_log::Topics;
 
+use super::duration::show_duration;
+use super::fault::Fault;
 use super::section::Section;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -37,7 +39,8 @@ pub struct TopicsConfig {
     pub receipts: TopicConfig,
     /// `[topics.dead]`: dead letters. Default 4 partitions, 30 days.
     pub dead: TopicConfig,
-    /// `[topics.dead-state]`: the dead letters' states, compacted. Default 4 partitions, 30 days.
+    /// `[topics.dead-state]`: the dead letters' states, compacted. Default 4 partitions, kept as long as the letters; no
+    /// shorter, since a letter whose state is gone is open again.
     pub dead_state: TopicConfig,
     /// `[topics.events]`: what operators are told. Default 3 partitions, 7 days; not bound to the lanes.
     pub events: TopicConfig,
@@ -73,21 +76,25 @@ impl TopicsConfig {
             section.fault_at(min_origin, "min_insync_replicas", message);
         }
         let max_message_bytes = section.number_or("max_message_bytes", 131_072, 1 << 30, 1_048_576);
-        let mut kind =
-            |key: &str, partitions: i32, days: u32| TopicConfig::read(section.section(key), lanes, partitions, days);
+        let mut kind = |key: &str, partitions: i32, days: u32| {
+            TopicConfig::read(section.section(key), lanes, partitions, DAY * days)
+        };
+        let (notices, changes, facts, receipts) =
+            (kind("notices", 12, 7), kind("changes", 4, 7), kind("facts", 12, 365), kind("receipts", 12, 7));
+        let dead = kind("dead", 4, 30);
         let config = Self {
             create,
             lanes,
             replication_factor,
             min_insync_replicas,
             max_message_bytes,
-            notices: kind("notices", 12, 7),
-            changes: kind("changes", 4, 7),
-            facts: kind("facts", 12, 365),
-            receipts: kind("receipts", 12, 7),
-            dead: kind("dead", 4, 30),
-            dead_state: kind("dead-state", 4, 30),
-            events: TopicConfig::read(section.section("events"), 1, 3, 7),
+            notices,
+            changes,
+            facts,
+            receipts,
+            dead,
+            dead_state: read_dead_state(section.section("dead-state"), lanes, dead.retention),
+            events: TopicConfig::read(section.section("events"), 1, 3, DAY * 7),
             names: names.clone().or_else(|| Topics::new("twinlog").ok())?,
         };
         section.end();
@@ -96,7 +103,7 @@ impl TopicsConfig {
 }
 
 impl TopicConfig {
-    fn read(mut section: Section<'_>, lanes: i32, default_partitions: i32, default_days: u32) -> Self {
+    fn read(mut section: Section<'_>, lanes: i32, default_partitions: i32, kept: Duration) -> Self {
         let origin = section.origin_of("partitions");
         // A default that the lanes do not divide is rounded up; what was written is refused.
         let default = default_partitions.div_ceil_to(lanes);
@@ -107,11 +114,23 @@ impl TopicConfig {
             );
             section.fault_at(origin, "partitions", message);
         }
-        let retention = section.duration_or("retention", DAY * default_days);
+        let retention = section.duration_or("retention", kept);
         let retention_bytes = section.number_or("retention_bytes", -1, i64::MAX, -1);
         section.end();
         Self { partitions, retention, retention_bytes }
     }
+}
+
+/// The states are kept at least as long as the letters.
+fn read_dead_state(section: Section<'_>, lanes: i32, letters: Duration) -> TopicConfig {
+    let (path, origin, sink) = (section.path_of("retention"), section.origin_of("retention"), section.sink());
+    let config = TopicConfig::read(section, lanes, 4, letters);
+    if config.retention < letters {
+        let (kept, letters) = (show_duration(config.retention), show_duration(letters));
+        let message = format!("{kept} is shorter than topics.dead.retention, {letters}: letters would be open again");
+        sink.borrow_mut().push(Fault::new(origin, path, message));
+    }
+    config
 }
 
 trait DivCeilTo {

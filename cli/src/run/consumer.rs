@@ -40,6 +40,11 @@ pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Fa
         Ok(())
     });
     holds(shared, &apply, owned.subscribe(), tasks);
+    let (letters, lanes, stopped) = (Arc::clone(&apply), owned.subscribe(), stop.clone());
+    tasks.add("dead letters", async move {
+        stopped.run_until_cancelled(letters.letters(lanes)).await;
+        Ok(())
+    });
     let (due, stopped) = (Arc::clone(&apply), stop.clone());
     tasks.add("removals due", async move {
         due.removals_due(stopped).await;
@@ -94,6 +99,7 @@ fn parts(shared: &Shared) -> Result<Parts, Failure> {
             lifecycle_stays: link.lifecycle == Lifecycle::Local,
             buckets: Arc::new(move |bucket| carried.carries(bucket)),
             storm: link.delete_storm,
+            deaths: link.too_many_dead_letters,
         });
     }
     let (clock, ids) = (&shared.clock, &shared.ids);

@@ -2,6 +2,7 @@
 //! whether or not a Twinlog runs.
 
 mod lag;
+mod letters;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,8 @@ use crate::config::{Config, LinkConfig};
 use crate::deployment::{ASKING, Deployment};
 use crate::exit::{Exit, Failure};
 use crate::{show, wanted};
+
+use letters::Open;
 
 /// Everything.
 #[derive(Debug, Serialize)]
@@ -65,6 +68,8 @@ struct Site {
     site: String,
     /// Dead letters that the log still has, whatever became of them.
     dead_letters: i64,
+    /// Those that are open, by link, bucket and reason; `None` where there are too many to look at.
+    open_dead_letters: Option<Vec<Open>>,
     dirty_buckets: Vec<String>,
     /// The last sweep of each bucket with each other site.
     sweeps: Vec<LastSweep>,
@@ -83,7 +88,7 @@ struct LastSweep {
     vanished: u64,
 }
 
-/// `twinlog status`. Findings (exit 1) where something is held or dirty.
+/// `twinlog status`. Findings (exit 1) where something is held, dirty or dead.
 pub async fn status(config: Config, options: StatusOptions) -> Result<Exit, Failure> {
     let deployment = Deployment::connect(std::sync::Arc::new(config), "twinlog-cli", ASKING).await?;
     let status = look(&deployment, options.bucket.as_ref()).await?;
@@ -114,7 +119,8 @@ async fn look(deployment: &Deployment, only: Option<&BucketName>) -> Result<Stat
         let dead_letters = lag::kept(deployment, site, &deployment.config.topics.names.dead(site)).await?;
         let dirty_buckets = control.dirty().into_iter().map(|dirty| dirty.bucket.to_string()).collect();
         let sweeps = control.last_sweeps().into_iter().map(|(of, swept)| last_sweep(&of, &swept)).collect();
-        sites.push(Site { site: site.to_string(), dead_letters, dirty_buckets, sweeps });
+        let open_dead_letters = letters::open(deployment, site, dead_letters, only).await?;
+        sites.push(Site { site: site.to_string(), dead_letters, open_dead_letters, dirty_buckets, sweeps });
     }
     Ok(Status { links, sites })
 }
@@ -174,7 +180,8 @@ impl Status {
     fn troubled(&self) -> bool {
         let held =
             |link: &Link| link.hold.is_some() || link.away.is_some() || link.buckets.iter().any(|b| b.hold.is_some());
-        self.links.iter().any(held) || self.sites.iter().any(|site| !site.dirty_buckets.is_empty())
+        let open = |site: &Site| site.open_dead_letters.as_ref().is_none_or(|open| !open.is_empty());
+        self.links.iter().any(held) || self.sites.iter().any(|site| open(site) || !site.dirty_buckets.is_empty())
     }
 }
 
@@ -197,8 +204,12 @@ fn text(status: &Status) -> String {
         }
     }
     for site in &status.sites {
-        if site.dead_letters > 0 {
-            notes.push(format!("{}: {} dead letters are kept", site.site, site.dead_letters));
+        match &site.open_dead_letters {
+            Some(open) => notes.extend(open.iter().map(Open::note)),
+            None => notes.push(format!(
+                "{}: {} dead letters are kept, too many to look at each: `twinlog dlq list --into {0}`",
+                site.site, site.dead_letters
+            )),
         }
         for bucket in &site.dirty_buckets {
             let what = "could not be captured for a while: it is swept by itself once it is mended";

@@ -17,8 +17,19 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
         hold: None,
         buckets: vec![bucket("photos", Some(hold)), bucket("logs", None)],
     };
-    let site =
-        Site { site: "west".to_owned(), dead_letters: 2, dirty_buckets: vec!["old".to_owned()], sweeps: Vec::new() };
+    let open = |reason: &str, letters| letters::Open {
+        link: "east>west".to_owned(),
+        bucket: "photos".to_owned(),
+        reason: reason.to_owned(),
+        letters,
+    };
+    let site = Site {
+        site: "west".to_owned(),
+        dead_letters: 5,
+        open_dead_letters: Some(vec![open("access-denied", 2), open("refused", 1)]),
+        dirty_buckets: vec!["old".to_owned()],
+        sweeps: Vec::new(),
+    };
     let sweep = LastSweep {
         bucket: "photos".to_owned(),
         with: "west".to_owned(),
@@ -27,7 +38,13 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
         asked: 2,
         vanished: 1,
     };
-    let east = Site { site: "east".to_owned(), dead_letters: 0, dirty_buckets: Vec::new(), sweeps: vec![sweep] };
+    let east = Site {
+        site: "east".to_owned(),
+        dead_letters: 0,
+        open_dead_letters: Some(Vec::new()),
+        dirty_buckets: Vec::new(),
+        sweeps: vec![sweep],
+    };
     let status = Status { links: vec![link], sites: vec![site, east] };
     assert!(status.troubled());
     let text = text(&status);
@@ -38,7 +55,10 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
          east>west  logs    7        95 s    runs\n\
          east>west photos: delete-storm for 90 s: 1200 of 1210 changes within 10 minutes were removals by clients\n  \
          to do: find out who removes; `twinlog bucket release` lets the removals through\n\
-         west: 2 dead letters are kept\n\
+         east>west photos: 2 dead letters are open: access-denied\n  \
+         to do: `twinlog dlq list`, mend it, `twinlog dlq replay`\n\
+         east>west photos: 1 dead letter is open: refused\n  \
+         to do: `twinlog dlq list`, mend it, `twinlog dlq replay`\n\
          west: bucket old could not be captured for a while: it is swept by itself once it is mended\n\
          east and west: bucket photos: swept 60 s ago: 10 versions compared, 2 asked for, 1 VANISHED: `twinlog sweep --bucket photos` lists them\n"
     );

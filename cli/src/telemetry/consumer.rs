@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, UpDownCounter};
 use twinlog_consumer::conflict::Conflict;
+use twinlog_consumer::dead::open::Label;
 use twinlog_consumer::failure::End;
 use twinlog_consumer::observe::{Observer, Outcome, Stream};
 use twinlog_schemas::SiteName;
@@ -25,6 +26,7 @@ pub struct ConsumerMetrics {
     retries: Counter<u64>,
     unproved: Counter<u64>,
     dead: Counter<u64>,
+    open: Gauge<f64>,
     hold: Gauge<f64>,
     in_flight: UpDownCounter<i64>,
     link_hold: Gauge<f64>,
@@ -50,6 +52,7 @@ impl ConsumerMetrics {
             retries: metrics.counter(names::RETRIES),
             unproved: metrics.counter(names::UNPROVED),
             dead: metrics.counter(names::DEAD_LETTERS),
+            open: metrics.gauge(names::DEAD_LETTERS_OPEN),
             hold: metrics.gauge(names::HOLD),
             in_flight: metrics.level(names::EVENTS_IN_FLIGHT),
             link_hold: metrics.gauge(names::LINK_HOLD),
@@ -105,6 +108,17 @@ impl Observer for ConsumerMetrics {
 
     fn dead_letter(&self, stream: Stream<'_>, reason: &str) {
         self.dead.add(1, &by_bucket_and(stream, names::REASON, reason));
+    }
+
+    fn dead_letters_open(&self, label: &Label, target: &SiteName, open: u64) {
+        let known = |name: &str| if name.is_empty() { "unknown".to_owned() } else { name.to_owned() };
+        let labels = [
+            KeyValue::new(names::LINK, format!("{}>{target}", known(&label.source))),
+            KeyValue::new(names::BUCKET, known(&label.bucket)),
+            KeyValue::new(names::REASON, label.reason.clone()),
+        ];
+        #[expect(clippy::cast_precision_loss, reason = "far fewer letters than 2^52 are remembered")]
+        self.open.record(open as f64, &labels);
     }
 
     fn held(&self, stream: Stream<'_>, reason: Option<&str>) {

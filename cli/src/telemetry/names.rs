@@ -119,6 +119,9 @@ pub const REPLICA_WRITES: Name = name("twinlog_replica_writes_total", "Requests 
 pub const RETRIES: Name = name("twinlog_retries_total", "Failed calls of the consumer that are tried again.");
 /// Counter by link, bucket, reason.
 pub const DEAD_LETTERS: Name = name("twinlog_dead_letters_total", "Dead letters written, by reason.");
+/// Gauge by link, bucket, reason, at the process that owns lane 0.
+pub const DEAD_LETTERS_OPEN: Name =
+    name("twinlog_dead_letters_open", "Dead letters that were neither replayed, healed nor discarded, by reason.");
 /// Gauge by link, bucket, reason: 1 or 0.
 pub const HOLD: Name = name("twinlog_hold", "1 while a bucket of a link is held, by reason.");
 /// Gauge by link, reason: 1 or 0.

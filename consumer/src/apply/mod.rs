@@ -7,10 +7,12 @@ mod act;
 mod asked;
 mod attributes;
 mod conflicts;
+mod deaths;
 mod doubt;
 mod due;
 mod guards;
 mod keep;
+mod letters;
 mod outbox;
 mod planned;
 mod reach;
@@ -145,6 +147,8 @@ pub struct Apply {
     /// The sources whose lifecycle's removals stay theirs.
     lifecycle_stays: BTreeSet<SiteName>,
     conflicts: conflicts::Conflicts,
+    letters: letters::Letters,
+    deaths: deaths::Counted,
 }
 
 impl Apply {
@@ -159,6 +163,8 @@ impl Apply {
             lifecycle_stays: stays.collect(),
             asked: asked::Asked::new(4_096, parts.config.sure_door_delay),
             conflicts: conflicts::Conflicts::new(4_096),
+            letters: letters::Letters::default(),
+            deaths: deaths::Counted::default(),
             planned: planned::Planned::new(65_536),
             guards: guards::Guards::new(parts.config.guard_every),
             reach: reach::Reach::default(),

@@ -132,6 +132,7 @@ impl Apply {
             at_ms: self.parts.clock.now_ms(),
         };
         self.outbox.append(slot, None, |partitions| letter(topic.clone(), partitions, record, &death), &topic).await;
+        self.remember_letter(record, reason, of);
         if let Some((source, bucket)) = of {
             self.parts.observer.dead_letter(Stream { source, target: here, bucket }, reason);
         }

@@ -13,7 +13,7 @@ use twinlog_schemas::{ChangeEvent, Fact, FactBody, SiteName, VersionKind};
 
 use super::Apply;
 use super::settle::Job;
-use crate::hold::{Reason, Scope};
+use crate::hold::{Direction, Reason, Scope};
 use crate::link::Link;
 use crate::observe::{InFlight, Outcome, Stream};
 
@@ -31,6 +31,7 @@ impl Handler for Apply {
         if let Err(error) = self.parts.tail.caught_up(self.parts.config.catch_up).await {
             tracing::warn!(lane, %error, "beginning without the newest facts of a cluster that cannot be reached");
         }
+        self.letters_known().await;
         let wait = before.wait(self.parts.here.write_expiry() + Duration::from_secs(1));
         if !wait.is_zero() {
             let ms = wait.as_millis();
@@ -152,6 +153,12 @@ impl Apply {
                     self.wait_for_upgrade(slot, &source, &message, schema).await;
                 }
                 Err(error) => {
+                    if let Some(direction) = self.direction_of(&record.position.partition.topic)
+                        && self.too_many_dead(&direction, "not-avro").await
+                    {
+                        slot.give_back();
+                        return None;
+                    }
                     self.bury(slot, record, "not-avro", &error.to_string(), None).await;
                     return None;
                 }
@@ -186,6 +193,12 @@ impl Apply {
         let facts = self.facts_topics.get(topic).cloned();
         let of = |site: &&SiteName| self.parts.topics.bucket_of_changes(site, topic).is_some();
         facts.or_else(|| self.links.keys().find(of).cloned()).unwrap_or_else(|| self.parts.here.name().clone())
+    }
+
+    /// The bucket whose change events a topic holds; a facts topic has those of many.
+    fn direction_of(&self, topic: &TopicName) -> Option<Direction> {
+        let (source, bucket) = self.parts.topics.source_of(topic)?;
+        Some((source, bucket?))
     }
 
     fn tell_lag(&self, stream: Stream<'_>, event: &ChangeEvent) {

@@ -131,6 +131,8 @@ impl Apply {
                     if outcome == Outcome::Applied {
                         self.answered(job.source, End::Target);
                     }
+                    self.heal(slot, job, rule).await;
+                    self.count_done(&job.direction());
                     return (outcome, rule.name());
                 }
                 Ok(Step::Dead(rule, message)) => Some((rule.name(), message)),
@@ -142,6 +144,9 @@ impl Apply {
                 },
             };
             if let Some((reason, message)) = ended {
+                if self.too_many_dead(&job.direction(), reason).await {
+                    continue;
+                }
                 self.bury(slot, job.record, reason, &message, Some((job.source, &job.version.bucket))).await;
                 return (Outcome::Dead, reason);
             }

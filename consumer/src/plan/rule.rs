@@ -73,6 +73,19 @@ impl Rule {
         Rule::NullObjectAsked,
     ];
 
+    /// Whether the target holds the version as the index says, once a record has ended by this rule.
+    #[must_use]
+    pub const fn leaves_right(self) -> bool {
+        matches!(self, Rule::BirthCreates | Rule::AlreadyThere | Rule::IndexDecides) || self.decides_whole()
+    }
+
+    /// Whether that is so of the version as a whole, whatever record ended by it: other rules compare, with a fact, the
+    /// attributes alone.
+    #[must_use]
+    pub const fn decides_whole(self) -> bool {
+        matches!(self, Rule::RemovalActs | Rule::RemovedIsTerminal | Rule::NullRegisterWins)
+    }
+
     /// The rule's name in the table, in metrics, and as a dead letter's reason.
     #[must_use]
     pub const fn name(self) -> &'static str {

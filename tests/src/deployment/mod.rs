@@ -130,6 +130,15 @@ impl Deployment {
         write(&self.config, &config::text(&parts, &self.intakes, &self.metrics))
     }
 
+    /// Writes the configuration anew, with another principal at a store: counts for what is started from now on.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn act_as(&mut self, site: Site, who: Credentials) -> Result<(), LabError> {
+        self.parts.sites[site.index()].twinlog = who;
+        write(&self.config, &config::text(&self.parts, &self.intakes, &self.metrics))
+    }
+
     /// What it is made of.
     #[must_use]
     pub fn parts(&self) -> &Parts {

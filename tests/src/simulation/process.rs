@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use twinlog_consumer::deaths::DeathLimits;
 use twinlog_consumer::hold::Holds;
 use twinlog_consumer::storm::StormLimits;
 use twinlog_consumer::{Apply, ApplyConfig, Doubts, Link};
@@ -287,6 +288,7 @@ impl Machine {
                 lifecycle_stays: false,
                 buckets: Arc::new(|_| true),
                 storm: StormLimits::default(),
+                deaths: DeathLimits::default(),
             });
         }
         let clock = &place.clock;

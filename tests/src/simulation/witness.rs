@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use twinlog_consumer::conflict::Conflict;
+use twinlog_consumer::dead::open::Label;
 use twinlog_consumer::failure::End;
 use twinlog_consumer::observe::{Outcome, Stream};
 use twinlog_log::lane::{Before, Handler, Repeat, Slot};
@@ -112,6 +113,7 @@ impl twinlog_consumer::observe::Observer for OfApply {
     fn unproved(&self, _: Stream<'_>) {}
     fn retried(&self, _: Stream<'_>, _: &str) {}
     fn dead_letter(&self, _: Stream<'_>, _: &str) {}
+    fn dead_letters_open(&self, _: &Label, _: &SiteName, _: u64) {}
     fn held(&self, _: Stream<'_>, _: Option<&str>) {}
     fn doubted(&self, _: Stream<'_>) {}
     fn conflict_decided(&self, _: Stream<'_>, _: &Conflict) {}

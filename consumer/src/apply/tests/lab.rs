@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use twinlog_control::Control;
+use twinlog_dead::{History, Letter, Scan, State, States};
 use twinlog_index::MemoryIndex;
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::{Clock, Ids};
@@ -27,6 +28,7 @@ use twinlog_site::{BodyWish, ObjectReading, Reading, Site};
 use twinlog_tail::{Kind, Tail, Topic};
 
 use super::seen::Seen;
+use crate::deaths::DeathLimits;
 use crate::hold::{Direction, Holds, Reason};
 use crate::storm::StormLimits;
 use crate::{Apply, ApplyConfig, Doubts, Link, Parts};
@@ -58,6 +60,9 @@ pub(super) struct Setup {
 /// When removals stop the bucket.
 pub(super) const STORM: StormLimits = StormLimits { window: Duration::from_secs(600), removals: 5, share: 0.9 };
 
+/// When dead letters stop the bucket.
+pub(super) const DEATHS: DeathLimits = DeathLimits { window: Duration::from_secs(600), letters: 5, share: 0.5 };
+
 impl Default for Setup {
     fn default() -> Self {
         Self { quirks: Quirks::rustfs(), inline: 16 << 10, lifecycle_stays: false, transit: None, park_after: None }
@@ -86,6 +91,11 @@ pub(super) struct Lab {
     clock: Arc<dyn Clock>,
     ids: Ids,
     offset: AtomicI64,
+    /// What an Apply is made of.
+    parts: Box<dyn Fn() -> Parts + Send + Sync>,
+    stop: CancellationToken,
+    /// Ends the process that runs now.
+    kill: CancellationToken,
     _tail: DropGuard,
 }
 
@@ -124,7 +134,7 @@ impl Lab {
         let (log, topics) = (MemoryLog::new(), Topics::new("t").unwrap());
         for site in [east.name(), west.name()] {
             let own = [topics.notices(site), topics.facts(site), topics.receipts(site), topics.dead(site)];
-            for name in own {
+            for name in own.into_iter().chain([topics.dead_state(site)]) {
                 log.create_topic(&spec(name, 2)).await.unwrap();
             }
             log.create_topic(&spec(topics.control(site), 1)).await.unwrap();
@@ -160,34 +170,38 @@ impl Lab {
             Arc::clone(&clock),
             Ids::new(Arc::clone(&clock), 8),
         ));
-        let apply = Arc::new(Apply::new(Parts {
-            here: Arc::new(FaultySite::new(Arc::new(way), Arc::<Script>::clone(&target))),
-            home: Arc::clone(&home),
-            topics: topics.clone(),
-            links: vec![Link {
-                source: Arc::new(FaultySite::new(Arc::new(east.clone()), Arc::<Script>::clone(&source))),
-                log: home,
-                lifecycle_stays: setup.lifecycle_stays,
-                buckets: Arc::new(|_| true),
-                storm: STORM,
-            }],
-            index,
-            tail,
-            doubts,
-            codec: Arc::clone(&codec),
-            clock: Arc::clone(&clock),
-            ids: ids.clone(),
-            observer: Arc::<Seen>::clone(&seen),
-            holds: Arc::clone(&holds),
-            tell: Arc::<Heard>::clone(&heard),
-            lease: Lease::endless(),
-            config: ApplyConfig { park_after: setup.park_after, ..ApplyConfig::default() },
-        }));
-        let (keeping, stopped, owned) = (Arc::clone(&apply), stop.clone(), watch::Sender::new([0].into()));
-        tokio::spawn(async move { stopped.run_until_cancelled(keeping.keep(owned.subscribe())).await });
-        let (again, repeats) = mpsc::channel(8);
-        apply.may_repeat(again);
-        tokio::spawn(stop.clone().run_until_cancelled_owned(repeat(Arc::clone(&apply), repeats)));
+        let parts = {
+            let (way, east, log, topics) = (way, east.clone(), Arc::clone(&home), topics.clone());
+            let (source, target) = (Arc::<Script>::clone(&source), Arc::<Script>::clone(&target));
+            let (seen, heard, holds) = (Arc::<Seen>::clone(&seen), Arc::<Heard>::clone(&heard), Arc::clone(&holds));
+            let (codec, clock, ids) = (Arc::clone(&codec), Arc::clone(&clock), ids.clone());
+            move || Parts {
+                here: Arc::new(FaultySite::new(Arc::new(way.clone()), Arc::<Script>::clone(&target))),
+                home: Arc::clone(&log),
+                topics: topics.clone(),
+                links: vec![Link {
+                    source: Arc::new(FaultySite::new(Arc::new(east.clone()), Arc::<Script>::clone(&source))),
+                    log: Arc::clone(&log),
+                    lifecycle_stays: setup.lifecycle_stays,
+                    buckets: Arc::new(|_| true),
+                    storm: STORM,
+                    deaths: DEATHS,
+                }],
+                index: Arc::<MemoryIndex>::clone(&index),
+                tail: Arc::clone(&tail),
+                doubts: Arc::clone(&doubts),
+                codec: Arc::clone(&codec),
+                clock: Arc::clone(&clock),
+                ids: ids.clone(),
+                observer: Arc::<Seen>::clone(&seen),
+                holds: Arc::clone(&holds),
+                tell: Arc::<Heard>::clone(&heard),
+                lease: Lease::endless(),
+                config: ApplyConfig { park_after: setup.park_after, ..ApplyConfig::default() },
+            }
+        };
+        let kill = stop.child_token();
+        let apply = begin(parts(), &kill).await;
         Self {
             at_east: east.client("client"),
             at_west: west.client("client"),
@@ -208,8 +222,18 @@ impl Lab {
             clock,
             ids,
             offset: AtomicI64::new(0),
+            parts: Box::new(parts),
+            stop: stop.clone(),
+            kill,
             _tail: stop.drop_guard(),
         }
+    }
+
+    /// The process is killed and starts again, with what is on its disk and in the log.
+    pub(super) async fn restart(&mut self) {
+        self.kill.cancel();
+        self.kill = self.stop.child_token();
+        self.apply = begin((self.parts)(), &self.kill).await;
     }
 
     // --- clients -------------------------------------------------------------------------------------------------
@@ -401,6 +425,24 @@ impl Lab {
         self.all(&self.topics.dead(self.west.name()))
     }
 
+    /// Every letter as commands list it, with its state.
+    pub(super) async fn listed(&self) -> Vec<(Letter, Option<State>)> {
+        let (dead, said) = (self.topics.dead(self.west.name()), self.topics.dead_state(self.west.name()));
+        let states = States::load(&self.log, &said).await.unwrap();
+        let mut scan = Scan::begin(&self.log, &self.topics, &dead).await.unwrap();
+        let mut letters = Vec::new();
+        while let Some(letter) = scan.next().await.unwrap() {
+            let state = states.of(&letter.cause).and_then(History::state);
+            letters.push((letter, state));
+        }
+        letters
+    }
+
+    /// The states of all letters, oldest letter first.
+    pub(super) async fn states(&self) -> Vec<Option<State>> {
+        self.listed().await.into_iter().map(|(_, state)| state).collect()
+    }
+
     /// The notices that Apply wrote to the target's own notices topic.
     pub(super) fn doubts(&self) -> Vec<OwnNotice> {
         self.notices(self.west.name())
@@ -446,6 +488,23 @@ impl Lab {
         let at = |partition| TopicPartition { topic: topic.clone(), partition };
         (0..2).flat_map(|partition| self.log.records(&at(partition))).collect()
     }
+}
+
+/// Starts an Apply as a process does, with the tasks that keep it.
+async fn begin(parts: Parts, stop: &CancellationToken) -> Arc<Apply> {
+    let apply = Arc::new(Apply::new(parts));
+    let (keeping, stopped, owned) = (Arc::clone(&apply), stop.clone(), watch::Sender::new([0].into()));
+    tokio::spawn(async move {
+        let tasks = async { tokio::join!(keeping.keep(owned.subscribe()), keeping.letters(owned.subscribe())) };
+        stopped.run_until_cancelled(tasks).await
+    });
+    let (again, repeats) = mpsc::channel(8);
+    apply.may_repeat(again);
+    tokio::spawn(stop.clone().run_until_cancelled_owned(repeat(Arc::clone(&apply), repeats)));
+    while !apply.letters.loaded() {
+        tokio::task::yield_now().await;
+    }
+    apply
 }
 
 /// Does what lanes do with records that are to be handled once more.

@@ -1,7 +1,9 @@
 //! An observer that remembers what it was told.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
+use twinlog_dead::open::Label;
 use twinlog_schemas::SiteName;
 
 use crate::conflict::Conflict;
@@ -16,6 +18,8 @@ pub(super) struct Told {
     pub writes: Vec<&'static str>,
     pub retries: Vec<String>,
     pub letters: Vec<String>,
+    /// Open dead letters by reason.
+    pub open: BTreeMap<String, u64>,
     pub holds: Vec<Option<String>>,
     pub breakers: Vec<(End, bool)>,
     pub doubts: usize,
@@ -76,6 +80,10 @@ impl Observer for Seen {
 
     fn dead_letter(&self, _: Stream<'_>, reason: &str) {
         self.told().letters.push(reason.to_owned());
+    }
+
+    fn dead_letters_open(&self, label: &Label, _: &SiteName, open: u64) {
+        self.told().open.insert(label.reason.clone(), open);
     }
 
     fn held(&self, _: Stream<'_>, reason: Option<&str>) {

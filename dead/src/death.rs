@@ -1,8 +1,10 @@
-//! Dead letters: the causing record byte for byte, with where it stood and why it could not be applied in headers that
-//! Kafka Connect's and Spring's tools understand too.
+//! From a record that cannot be applied to its dead letter: the record byte for byte, with where it stood and why it is
+//! dead in headers that Kafka Connect's and Spring's tools understand too.
 
 use bytes::Bytes;
 use twinlog_log::{Fetched, Record, TopicName};
+
+use crate::header;
 
 /// Why a record is dead, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +21,6 @@ pub struct Death<'a> {
     pub at_ms: i64,
 }
 
-/// The header with Twinlog's reason code.
-pub const REASON: &str = "twinlog-reason";
-/// The header with the source site.
-pub const SOURCE: &str = "twinlog-source";
-/// The header with the bucket.
-pub const BUCKET: &str = "twinlog-bucket";
-
 /// The dead letter of a record. Its partition is the record's own, folded into the dead-letter topic's: both are
 /// multiples of the lanes, so the letters of a key stay in its lane.
 #[must_use]
@@ -35,19 +30,19 @@ pub fn letter(topic: TopicName, partitions: i32, record: &Fetched, death: &Death
     let text = |value: &str| Bytes::copy_from_slice(value.as_bytes());
     let mut headers = record.headers.clone();
     let connect = [
-        ("__connect.errors.topic", from.topic.to_string()),
-        ("__connect.errors.partition", from.partition.to_string()),
-        ("__connect.errors.offset", at.offset.to_string()),
+        (header::TOPIC, from.topic.to_string()),
+        (header::PARTITION, from.partition.to_string()),
+        (header::OFFSET, at.offset.to_string()),
         ("__connect.errors.connector.name", "twinlog".to_owned()),
         ("__connect.errors.stage", "TASK_PUT".to_owned()),
         ("__connect.errors.exception.class.name", format!("twinlog.{}", death.reason)),
-        ("__connect.errors.exception.message", death.message.to_owned()),
+        (header::MESSAGE, death.message.to_owned()),
         ("kafka_dlt-original-topic", from.topic.to_string()),
         ("kafka_dlt-exception-fqcn", format!("twinlog.{}", death.reason)),
         ("kafka_dlt-exception-message", death.message.to_owned()),
-        (REASON, death.reason.to_owned()),
-        (SOURCE, death.source.unwrap_or_default().to_owned()),
-        (BUCKET, death.bucket.unwrap_or_default().to_owned()),
+        (header::REASON, death.reason.to_owned()),
+        (header::SOURCE, death.source.unwrap_or_default().to_owned()),
+        (header::BUCKET, death.bucket.unwrap_or_default().to_owned()),
     ];
     for (name, value) in connect {
         headers = headers.with(name, text(&value));
@@ -57,7 +52,7 @@ pub fn letter(topic: TopicName, partitions: i32, record: &Fetched, death: &Death
         .with("kafka_dlt-original-partition", Bytes::copy_from_slice(&from.partition.to_be_bytes()))
         .with("kafka_dlt-original-offset", Bytes::copy_from_slice(&at.offset.to_be_bytes()));
     if let Some(timestamp) = record.timestamp_ms {
-        headers = headers.with("kafka_dlt-original-timestamp", Bytes::copy_from_slice(&timestamp.to_be_bytes()));
+        headers = headers.with(header::TIMESTAMP, Bytes::copy_from_slice(&timestamp.to_be_bytes()));
     }
     Record {
         topic,

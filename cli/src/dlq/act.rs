@@ -1,0 +1,160 @@
+//! Replaying and discarding: one letter after the other, each put on record once what was done of it stands in the log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use twinlog_dead::{Cause, Change, History, State};
+use twinlog_log::clock::{Clock, Ids};
+use twinlog_log::outgoing::{Outgoing, Partitions};
+use twinlog_log::{Headers, Log, LogError};
+use twinlog_schemas::{ExamineCause, OwnNotice, SiteName, VersionRef};
+
+use super::found::Found;
+use super::reading::failed;
+use crate::config::{Config, LinkConfig};
+use crate::deployment::Deployment;
+use crate::exit::Failure;
+
+/// What is to be done with a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Its version is asked for again.
+    Replay,
+    /// It is not to be applied, for this reason.
+    Discard(String),
+}
+
+/// What was done with a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// It was done, and stands on record.
+    Acted,
+    /// It would have been done.
+    Would,
+    /// It cannot be done, and the letter stays as it is.
+    Cannot(String),
+}
+
+/// Who acts, and by what.
+pub struct Act<'a> {
+    deployment: &'a Deployment,
+    deed: Deed,
+    by: String,
+    dry_run: bool,
+    clock: Arc<dyn Clock>,
+    ids: Ids,
+    /// Where each site's topics are.
+    homes: BTreeMap<SiteName, Partitions>,
+}
+
+/// The links by which a letter's version is told afresh: from the site that wrote the record. Of a fact of the target's
+/// own site, which the target does not read from itself, from every other site.
+///
+/// # Errors
+/// Why it cannot be replayed, in words.
+pub fn ways<'a>(config: &'a Config, found: &Found) -> Result<(Vec<&'a LinkConfig>, VersionRef), String> {
+    let (Some(version), Some(source)) = (found.content.version(), &found.letter.source) else {
+        return Err("its record cannot be read, so nobody knows what to ask for: it stays open; look at it with \
+                    `twinlog dlq show`, then discard it"
+            .to_owned());
+    };
+    let links = config.links.iter().filter(|link| link.target == found.into && link.carries(&version.bucket));
+    let links: Vec<_> = links.filter(|link| link.source == *source || found.into == *source).collect();
+    if links.is_empty() {
+        let bucket = &version.bucket;
+        return Err(format!(
+            "no link from {source} into {} carries bucket {bucket} any more: it stays open",
+            found.into
+        ));
+    }
+    Ok((links, version))
+}
+
+impl<'a> Act<'a> {
+    /// Nothing is done yet.
+    pub fn new(
+        deployment: &'a Deployment,
+        deed: Deed,
+        by: String,
+        dry_run: bool,
+        (clock, ids): (Arc<dyn Clock>, Ids),
+    ) -> Result<Self, Failure> {
+        let mut homes = BTreeMap::new();
+        for site in deployment.config.sites.keys() {
+            let home: &Arc<dyn Log> = deployment.home(site)?;
+            homes.insert(site.clone(), Partitions::new(Arc::clone(home)));
+        }
+        Ok(Self { deployment, deed, by, dry_run, clock, ids, homes })
+    }
+
+    /// Does it with one letter. Dropped or failed in between, the letter is as it was, and doing it again does no harm.
+    pub async fn one(&self, found: &Found) -> Result<Done, Failure> {
+        let (state, why) = match &self.deed {
+            Deed::Discard(why) => (State::Discarded, Some(why.clone())),
+            Deed::Replay => {
+                let (links, version) = match ways(&self.deployment.config, found) {
+                    Ok(ways) => ways,
+                    Err(why) => return Ok(Done::Cannot(why)),
+                };
+                for link in links.into_iter().filter(|_| !self.dry_run) {
+                    let asked = self.ask(&link.source, &found.into, &version).await;
+                    asked.map_err(|error| failed(self.deployment, &link.source, &error))?;
+                }
+                (State::Replayed, None)
+            }
+        };
+        if self.dry_run {
+            return Ok(Done::Would);
+        }
+        let change = Change { state, by: self.by.clone(), why, at_us: self.clock.now_us() };
+        let said = self.say(&found.into, &found.letter.cause, found.history.as_ref(), change).await;
+        said.map_err(|error| failed(self.deployment, &found.into, &error))?;
+        Ok(Done::Acted)
+    }
+
+    /// A notice to the source: capture reads the version afresh, in turn with the key's other notices.
+    async fn ask(&self, source: &SiteName, asked_by: &SiteName, version: &VersionRef) -> Result<(), LogError> {
+        let topic = self.deployment.config.topics.names.notices(source);
+        let notice = OwnNotice {
+            id: self.ids.event_id(),
+            cause: ExamineCause::Replay,
+            bucket: version.bucket.clone(),
+            key: version.key.clone(),
+            version_id: Some(version.version_id.clone()),
+            may_create: true,
+            asked_by: asked_by.clone(),
+            asked_at_us: self.clock.now_us(),
+        };
+        let value = notice.to_json().map_err(|error| unwritable(&topic, &error))?.into();
+        let Some(home) = self.homes.get(source) else { return Ok(()) };
+        let outgoing = Outgoing {
+            topic: &topic,
+            bucket: &version.bucket,
+            key: &version.key,
+            record_key: None,
+            value,
+            headers: Headers::default(),
+            timestamp_ms: self.clock.now_ms(),
+        };
+        home.append(home.place(outgoing).await?).await
+    }
+
+    /// Puts a letter's state on record.
+    async fn say(
+        &self,
+        site: &SiteName,
+        cause: &Cause,
+        before: Option<&History>,
+        change: Change,
+    ) -> Result<(), LogError> {
+        let topic = self.deployment.config.topics.names.dead_state(site);
+        let Some(home) = self.homes.get(site) else { return Ok(()) };
+        let history = History::after(cause, before, change).to_json().map_err(|error| unwritable(&topic, &error))?;
+        let count = home.count(&topic).await?;
+        home.append(cause.state_record(topic, count, history.into(), self.clock.now_ms())).await
+    }
+}
+
+fn unwritable(topic: &twinlog_log::TopicName, error: &serde_json::Error) -> LogError {
+    LogError::new("encode for", topic, twinlog_log::LogErrorKind::Fatal, error.to_string())
+}

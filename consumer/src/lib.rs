@@ -7,8 +7,6 @@
 pub mod apply;
 pub mod breaker;
 pub mod conflict;
-pub mod dead;
-pub mod failure;
 pub mod guard;
 pub mod hold;
 pub mod link;
@@ -19,3 +17,5 @@ pub mod transfer;
 
 pub use apply::{Apply, ApplyConfig, Doubts, Parts};
 pub use link::Link;
+pub use twinlog_failure as failure;
+pub use twinlog_log::dead;

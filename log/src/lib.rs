@@ -6,6 +6,7 @@ pub mod clock;
 #[doc(hidden)]
 pub mod conformance;
 pub mod contract;
+pub mod dead;
 pub mod error;
 pub mod fault;
 pub mod header;

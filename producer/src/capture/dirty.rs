@@ -52,6 +52,11 @@ impl Dirty {
         known.get_mut(bucket).map(|before| std::mem::replace(before, failing))
     }
 
+    /// Whether it is on record, and nothing of it was captured since.
+    pub(super) fn is_failing(&self, bucket: &BucketName) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(bucket).copied().unwrap_or(false)
+    }
+
     fn add(&self, bucket: &BucketName) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.clone(), true);
     }

@@ -2,7 +2,9 @@
 //! Kafka Connect's and Spring's tools understand too.
 
 use bytes::Bytes;
-use twinlog_log::{Fetched, Record, TopicName};
+
+use crate::record::{Fetched, Record};
+use crate::topic::TopicName;
 
 /// Why a record is dead, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]

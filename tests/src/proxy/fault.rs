@@ -112,6 +112,10 @@ impl Faults {
         counter
     }
 
+    pub(super) fn withdraw(&self) {
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// A request is held by whoever keeps this.
     pub(super) fn hold_one(&self) -> Arc<()> {
         Arc::clone(&self.holding)

@@ -346,6 +346,9 @@ async fn one_key_fails_for_ever(stage: &mut Stage) -> Outcome {
     .await?;
     load.more(10).await?;
     load.end().await?;
+    for site in Site::BOTH {
+        way(stage, site)?.withdraw();
+    }
     for (key, version) in refused {
         client.delete_object().bucket(&name).key(key).set_version_id(version).send().await?;
     }

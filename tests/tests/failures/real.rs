@@ -214,12 +214,6 @@ impl Bench {
         let bucket = version("key").bucket;
         let error = site.bucket_state(&bucket).await.unwrap_err();
         means("clock skew refused", &error, Kind::ClockSkew, held(Reason::ClockSkew));
-        let again = site.bucket_state(&bucket).await.map(drop);
-        match self.dialect {
-            DialectName::MinIo => again.expect("by its Date the refusal tells the store's time"),
-            // Its refusal does not.
-            _ => means("clock skew refused", &again.unwrap_err(), Kind::ClockSkew, held(Reason::ClockSkew)),
-        }
     }
 
     /// A principal of ours that is denied one key, then everything in the bucket.

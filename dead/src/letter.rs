@@ -19,6 +19,8 @@ pub struct Letter {
     pub reason: String,
     /// The error's words.
     pub message: String,
+    /// Whether the record is a notice, which its own site could not capture; else it could not be applied there.
+    pub notice: bool,
     /// The site that wrote the record: by the letter, else by the name of the record's topic.
     pub source: Option<SiteName>,
     /// The bucket, likewise; of an unreadable record of a facts topic nobody knows it.
@@ -40,6 +42,8 @@ pub enum Content {
     Event(Box<ChangeEvent>),
     /// A fact.
     Fact(Box<Fact>),
+    /// A notice, of which only its record's key is looked at: the object key to be read afresh.
+    Notice,
     /// No record of Twinlog's, or one of a newer release.
     Unreadable(DecodeError),
 }
@@ -60,6 +64,7 @@ impl Letter {
         };
         let at = Position { partition: TopicPartition { topic, partition }, offset: number(header::OFFSET)? };
         Some(Self {
+            notice: topics.notified(&at.partition.topic).is_some(),
             cause: Cause { at, recorded_ms: recorded },
             reason: text(header::REASON)?.into_owned(),
             message: text(header::MESSAGE).unwrap_or_default().into_owned(),
@@ -73,10 +78,17 @@ impl Letter {
         })
     }
 
+    /// The record's own headers: those before the letter's.
+    #[must_use]
+    pub fn record_headers(&self) -> Headers {
+        let own = self.headers.0.iter().rposition(|(name, _)| name == header::TOPIC).unwrap_or(self.headers.0.len());
+        Headers(self.headers.0[..own].to_vec())
+    }
+
     /// What the record says.
     #[must_use]
     pub fn content(&self, codec: &Codec) -> Content {
-        Content::of(codec, self.value.as_deref())
+        if self.notice { Content::Notice } else { Content::of(codec, self.value.as_deref()) }
     }
 }
 
@@ -101,7 +113,7 @@ impl Content {
         match self {
             Self::Event(event) => Some(event.version()),
             Self::Fact(fact) => Some(fact.version()),
-            Self::Unreadable(_) => None,
+            Self::Notice | Self::Unreadable(_) => None,
         }
     }
 }
@@ -173,6 +185,16 @@ mod tests {
         let read = Letter::read(fetched(letter(topics().dead(&east), 4, &nonsense, &death)), &topics()).unwrap();
         assert_eq!((read.source, read.bucket), (Some(east), Some(photos)));
         assert_eq!(read.cause, Cause::of(&nonsense));
+    }
+
+    #[test]
+    fn a_notice_is_told_from_a_record_that_cannot_be_read() {
+        let east: SiteName = "east".parse().unwrap();
+        let notice = record(topics().notices(&east), b"{}".to_vec(), None);
+        let death = Death { reason: "refused", message: "", source: Some("east"), bucket: Some("photos"), at_ms: 5 };
+        let read = Letter::read(fetched(letter(topics().dead(&east), 4, &notice, &death)), &topics()).unwrap();
+        assert_eq!(read.content(&Codec::new().unwrap()), Content::Notice);
+        assert_eq!(read.record_headers(), notice.headers);
     }
 
     #[test]

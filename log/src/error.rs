@@ -51,3 +51,30 @@ impl LogError {
         self.kind == LogErrorKind::Transient
     }
 }
+
+impl LogErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Transient,
+        Self::UnknownTopic,
+        Self::TopicExists,
+        Self::OffsetOutOfRange,
+        Self::TooLarge,
+        Self::Refused,
+        Self::Fatal,
+    ];
+
+    /// The word in the table of ARCHITECTURE.md.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::UnknownTopic => "unknown-topic",
+            Self::TopicExists => "topic-exists",
+            Self::OffsetOutOfRange => "offset-out-of-range",
+            Self::TooLarge => "too-large",
+            Self::Refused => "refused",
+            Self::Fatal => "fatal",
+        }
+    }
+}

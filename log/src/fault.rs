@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
@@ -26,6 +27,10 @@ pub enum Fault {
     HoldResponse,
     /// Written, and the answer comes late by this much.
     RespondSlowly(Duration),
+    /// Written with its first byte changed, and acknowledged.
+    Corrupt,
+    /// Written without its second half, and acknowledged.
+    Cut,
 }
 
 /// The decorator. Share it as `Arc<FaultyLog>`: it is a [`Log`] itself.
@@ -67,6 +72,14 @@ impl FaultyLog {
     }
 }
 
+fn flipped(value: Bytes) -> Bytes {
+    let mut bytes = value.to_vec();
+    if let Some(first) = bytes.first_mut() {
+        *first ^= 1;
+    }
+    Bytes::from(bytes)
+}
+
 #[async_trait]
 impl Log for FaultyLog {
     async fn append(&self, record: Record) -> Result<Position, LogError> {
@@ -93,6 +106,11 @@ impl Log for FaultyLog {
                 let outcome = self.inner.append(record).await;
                 tokio::time::sleep(delay).await;
                 outcome
+            }
+            Some(Fault::Corrupt) => self.inner.append(Record { value: record.value.map(flipped), ..record }).await,
+            Some(Fault::Cut) => {
+                let half = |value: Bytes| value.slice(..value.len() / 2);
+                self.inner.append(Record { value: record.value.map(half), ..record }).await
             }
         }
     }
@@ -162,6 +180,18 @@ mod tests {
         assert_eq!(memory.records(&at).len(), 1);
         assert_eq!(log.append(record(&at, "k", "3")).await.unwrap().offset, 1);
         assert_eq!(log.unused(), 1);
+    }
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn damaged_records_are_acknowledged_as_if_nothing_were() {
+        let (memory, log, at) = faulty().await;
+        log.inject(None, Fault::Corrupt);
+        log.inject(None, Fault::Cut);
+        for _ in 0..3 {
+            log.append(record(&at, "k", "0123")).await.unwrap();
+        }
+        let values: Vec<_> = memory.records(&at).into_iter().map(|record| record.value.unwrap()).collect();
+        assert_eq!(values, ["1123", "01", "0123"]);
     }
 
     #[tokio::test(flavor = "current_thread", start_paused = true)]

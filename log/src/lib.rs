@@ -25,7 +25,7 @@ pub use error::{LogError, LogErrorKind};
 pub use kafka::{KafkaConfig, KafkaLog};
 pub use ledger::{Ledger, Received};
 pub use memory::MemoryLog;
-pub use partition::{lane_of, murmur2, partition_of, record_key};
+pub use partition::{lane_of, murmur2, partition_of, partition_of_record_key, record_key};
 pub use record::{Fetched, Headers, Position, Record};
 pub use tell::{Heard, Tell, TellTopic};
 pub use topic::{Cleanup, TopicInfo, TopicName, TopicPartition, TopicSpec, Topics};

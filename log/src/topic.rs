@@ -117,6 +117,12 @@ impl Topics {
         Some((SiteName::new(site).ok()?, Some(BucketName::new(bucket).ok()?)))
     }
 
+    /// The site of whose notices this is the topic.
+    #[must_use]
+    pub fn notified(&self, topic: &TopicName) -> Option<SiteName> {
+        SiteName::new(topic.as_str().strip_prefix(&self.prefix)?.strip_prefix(".notices.")?).ok()
+    }
+
     /// A site's facts.
     #[must_use]
     pub fn facts(&self, site: &SiteName) -> TopicName {

@@ -138,6 +138,8 @@ pub enum Settled {
     Malformed,
     /// Its bucket cannot be captured now.
     Dirty,
+    /// Its key cannot be captured: it is a dead letter.
+    Dead,
 }
 
 impl Settled {
@@ -153,6 +155,7 @@ impl Settled {
             Self::Irrelevant => "irrelevant",
             Self::Malformed => "malformed",
             Self::Dirty => "dirty",
+            Self::Dead => "dead",
         }
     }
 }

@@ -82,4 +82,61 @@ impl SiteErrorKind {
     pub fn is_of_the_way(self) -> bool {
         matches!(self, Self::Unreachable | Self::Untrusted | Self::TimedOut)
     }
+
+    /// Every kind.
+    pub const ALL: [Self; 23] = [
+        Self::Unreachable,
+        Self::Untrusted,
+        Self::TimedOut,
+        Self::Throttled,
+        Self::Server,
+        Self::StorageFull,
+        Self::NoSuchBucket,
+        Self::NoSuchVersion,
+        Self::NoSuchUpload,
+        Self::AccessDenied,
+        Self::Credentials,
+        Self::ClockSkew,
+        Self::Expired,
+        Self::Precondition,
+        Self::Locked,
+        Self::LockAbsent,
+        Self::Digest,
+        Self::NameRefused,
+        Self::TooLarge,
+        Self::BucketState,
+        Self::CustomerKey,
+        Self::Refused,
+        Self::Malformed,
+    ];
+
+    /// The word in metrics, and in the table of ARCHITECTURE.md.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Untrusted => "untrusted",
+            Self::TimedOut => "timed-out",
+            Self::Throttled => "throttled",
+            Self::Server => "server",
+            Self::StorageFull => "storage-full",
+            Self::NoSuchBucket => "no-such-bucket",
+            Self::NoSuchVersion => "no-such-version",
+            Self::NoSuchUpload => "no-such-upload",
+            Self::AccessDenied => "access-denied",
+            Self::Credentials => "credentials",
+            Self::ClockSkew => "clock-skew",
+            Self::Expired => "expired",
+            Self::Precondition => "precondition",
+            Self::Locked => "locked",
+            Self::LockAbsent => "lock-absent",
+            Self::Digest => "digest",
+            Self::NameRefused => "name-refused",
+            Self::TooLarge => "too-large",
+            Self::BucketState => "bucket-state",
+            Self::CustomerKey => "customer-key",
+            Self::Refused => "refused",
+            Self::Malformed => "malformed",
+        }
+    }
 }

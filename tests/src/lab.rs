@@ -300,6 +300,16 @@ impl Stage {
         self.lab.kafka.lock().await
     }
 
+    /// How many lines with these words the process beside a site has logged, since it was started last or before.
+    ///
+    /// # Errors
+    /// Where its log cannot be read.
+    pub fn logged(&self, site: Site, words: &str) -> Result<usize, LabError> {
+        let path = self.deployment.parts().folder.join(format!("twinlog-{site}.log"));
+        let text = std::fs::read_to_string(&path).map_err(LabError::io(format!("reading {}", path.display())))?;
+        Ok(text.lines().filter(|line| line.contains(words)).count())
+    }
+
     /// The ends of what both Twinlogs logged, for a failed test's report.
     #[must_use]
     pub fn logs(&self) -> String {

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use twinlog_dead::{Cause, Change, History, State};
+use twinlog_dead::{Cause, Change, History, Letter, State};
 use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::outgoing::{Outgoing, Partitions};
-use twinlog_log::{Headers, Log, LogError};
+use twinlog_log::{Headers, Log, LogError, Record, partition_of_record_key};
 use twinlog_schemas::{ExamineCause, OwnNotice, SiteName, VersionRef};
 
 use super::found::Found;
 use super::reading::failed;
-use crate::config::{Config, LinkConfig};
+use crate::config::Config;
 use crate::deployment::Deployment;
 use crate::exit::Failure;
 
@@ -47,27 +47,42 @@ pub struct Act<'a> {
     homes: BTreeMap<SiteName, Partitions>,
 }
 
-/// The links by which a letter's version is told afresh: from the site that wrote the record. Of a fact of the target's
-/// own site, which the target does not read from itself, from every other site.
-///
-/// # Errors
-/// Why it cannot be replayed, in words.
-pub fn ways<'a>(config: &'a Config, found: &Found) -> Result<(Vec<&'a LinkConfig>, VersionRef), String> {
-    let (Some(version), Some(source)) = (found.content.version(), &found.letter.source) else {
-        return Err("its record cannot be read, so nobody knows what to ask for: it stays open; look at it with \
-                    `twinlog dlq show`, then discard it"
-            .to_owned());
-    };
-    let links = config.links.iter().filter(|link| link.target == found.into && link.carries(&version.bucket));
-    let links: Vec<_> = links.filter(|link| link.source == *source || found.into == *source).collect();
-    if links.is_empty() {
-        let bucket = &version.bucket;
-        return Err(format!(
-            "no link from {source} into {} carries bucket {bucket} any more: it stays open",
-            found.into
-        ));
+/// What is written to replay a letter, and to which sites.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Replay<'a> {
+    /// The version is asked for by name: at the site that wrote the record. Of a fact of the target's own site, which the
+    /// target does not read from itself, at every other site.
+    Version(Vec<&'a SiteName>, VersionRef),
+    /// The notice once more, to its own site.
+    Notice,
+}
+
+impl<'a> Replay<'a> {
+    /// How this letter is replayed.
+    ///
+    /// # Errors
+    /// Why it cannot be, in words.
+    pub fn of(config: &'a Config, found: &Found) -> Result<Self, String> {
+        if found.letter.notice {
+            return Ok(Self::Notice);
+        }
+        let (Some(version), Some(source)) = (found.content.version(), &found.letter.source) else {
+            return Err("its record cannot be read, so nobody knows what to ask for: it stays open; look at it with \
+                        `twinlog dlq show`, then discard it"
+                .to_owned());
+        };
+        let links = config.links.iter().filter(|link| link.target == found.into && link.carries(&version.bucket));
+        let sources = links.map(|link| &link.source).filter(|site| *site == source || found.into == *source);
+        let sources: Vec<_> = sources.collect();
+        if sources.is_empty() {
+            let bucket = &version.bucket;
+            return Err(format!(
+                "no link from {source} into {} carries bucket {bucket} any more: it stays open",
+                found.into
+            ));
+        }
+        Ok(Self::Version(sources, version))
     }
-    Ok((links, version))
 }
 
 impl<'a> Act<'a> {
@@ -92,13 +107,12 @@ impl<'a> Act<'a> {
         let (state, why) = match &self.deed {
             Deed::Discard(why) => (State::Discarded, Some(why.clone())),
             Deed::Replay => {
-                let (links, version) = match ways(&self.deployment.config, found) {
-                    Ok(ways) => ways,
+                let replay = match Replay::of(&self.deployment.config, found) {
+                    Ok(replay) => replay,
                     Err(why) => return Ok(Done::Cannot(why)),
                 };
-                for link in links.into_iter().filter(|_| !self.dry_run) {
-                    let asked = self.ask(&link.source, &found.into, &version).await;
-                    asked.map_err(|error| failed(self.deployment, &link.source, &error))?;
+                if !self.dry_run {
+                    self.replay(found, replay).await?;
                 }
                 (State::Replayed, None)
             }
@@ -110,6 +124,39 @@ impl<'a> Act<'a> {
         let said = self.say(&found.into, &found.letter.cause, found.history.as_ref(), change).await;
         said.map_err(|error| failed(self.deployment, &found.into, &error))?;
         Ok(Done::Acted)
+    }
+
+    async fn replay(&self, found: &Found, replay: Replay<'_>) -> Result<(), Failure> {
+        match replay {
+            Replay::Notice => {
+                let told = self.tell_again(&found.into, &found.letter).await;
+                told.map_err(|error| failed(self.deployment, &found.into, &error))
+            }
+            Replay::Version(sources, version) => {
+                for source in sources {
+                    let asked = self.ask(source, &found.into, &version).await;
+                    asked.map_err(|error| failed(self.deployment, source, &error))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The notice once more, byte for byte: what it told is captured, as if its store had said it again.
+    async fn tell_again(&self, site: &SiteName, letter: &Letter) -> Result<(), LogError> {
+        let topic = self.deployment.config.topics.names.notices(site);
+        let Some(home) = self.homes.get(site) else { return Ok(()) };
+        let count = home.count(&topic).await?;
+        let key = letter.key.clone();
+        let record = Record {
+            partition: partition_of_record_key(key.as_deref().unwrap_or_default(), count),
+            topic,
+            key,
+            value: letter.value.clone(),
+            headers: letter.record_headers(),
+            timestamp_ms: self.clock.now_ms(),
+        };
+        home.append(record).await
     }
 
     /// A notice to the source: capture reads the version afresh, in turn with the key's other notices.

@@ -17,7 +17,7 @@ pub struct Row {
     pub bucket: Option<String>,
     pub key: Option<String>,
     pub version_id: Option<String>,
-    /// What the record says: `event BORN OBJECT`, `fact REMOVED`, `unreadable`.
+    /// What the record says: `event BORN OBJECT`, `fact REMOVED`, `notice`, `unreadable`.
     pub what: String,
     pub reason: String,
     pub message: String,
@@ -94,6 +94,7 @@ fn what(content: &Content) -> String {
             Some(category) => format!("fact {} {}", fact.kind(), word(&category)),
             None => format!("fact {}", fact.kind()),
         },
+        Content::Notice => "notice".to_owned(),
         Content::Unreadable(_) => "unreadable".to_owned(),
     }
 }

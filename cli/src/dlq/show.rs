@@ -63,7 +63,7 @@ impl Whole {
                 value_sha256: hex::encode(Sha256::digest(value)),
             },
             headers: headers.collect(),
-            content: content(&found.content),
+            content: content(found),
         }
     }
 
@@ -111,8 +111,11 @@ fn readable(bytes: &[u8]) -> String {
     }
 }
 
-fn content(content: &Content) -> Value {
-    match content {
+fn content(found: &Found) -> Value {
+    match &found.content {
+        // As its store wrote it.
+        Content::Notice => serde_json::from_slice(found.letter.value.as_deref().unwrap_or_default())
+            .unwrap_or_else(|error| json!({ "unreadable": error.to_string() })),
         Content::Event(event) => of_event(event),
         Content::Fact(fact) => of_fact(fact),
         Content::Unreadable(error) => json!({ "unreadable": error.to_string() }),

@@ -76,7 +76,8 @@ impl World {
     }
 
     async fn bury(&self, into: &str, record: &Fetched, reason: &str, at_ms: i64) {
-        let source = self.topics.source_of(&record.position.partition.topic).unwrap().0;
+        let topic = &record.position.partition.topic;
+        let source = self.topics.notified(topic).or_else(|| Some(self.topics.source_of(topic)?.0)).unwrap();
         let of = (reason != "not-avro").then_some((source.as_str(), "photos"));
         let (source, bucket) = (of.map(|of| of.0), of.map(|of| of.1));
         let death = Death { reason, message: "no", source, bucket, at_ms };
@@ -209,6 +210,24 @@ async fn a_fact_of_the_targets_own_is_asked_of_the_other_site() {
     world.bury("west", &world.record("west", "k", 1), "access-denied", 1).await;
     assert_eq!(world.act(Deed::Replay, false, Filter::default(), &[]).await.unwrap(), Exit::Success);
     assert_eq!((world.notices("east").len(), world.notices("west").len()), (1, 0));
+}
+
+/// Scenario: a site could not capture a key that it was told of.
+/// Guarantee: the replay is the notice again, byte for byte, in its key's place at the same site.
+#[tokio::test(start_paused = true)]
+async fn a_notice_is_told_again() {
+    let world = World::new().await;
+    let notice = Bytes::from_static(br#"{"Records":[]}"#);
+    let mut record = world.raw(world.topics.notices(&site("west")), 7, notice.clone());
+    record.headers = Headers::default().with("twinlog-door", "sure");
+    world.bury("west", &record, "access-denied", 1).await;
+    let rows = world.letters(Filter::default()).await;
+    assert_eq!((rows[0].what.as_str(), rows[0].key.as_deref()), ("notice", Some("raw")));
+    assert_eq!(world.act(Deed::Replay, false, Filter::default(), &[]).await.unwrap(), Exit::Success);
+    let told = world.all(&world.topics.notices(&site("west")));
+    assert_eq!((told.len(), &told[0].value, &told[0].headers), (1, &Some(notice), &record.headers));
+    assert_eq!(told[0].position.partition.partition, twinlog_log::partition_of("photos", "raw", 4));
+    assert_eq!(world.letters(in_state(StateChoice::Replayed)).await.len(), 1);
 }
 
 /// Guarantee: a discarded letter says who and why, is no longer open, and keeps what was said before.

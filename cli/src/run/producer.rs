@@ -49,10 +49,12 @@ pub async fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Follows, F
         ids: shared.ids.clone(),
         observer,
     };
+    let default = CaptureConfig::default();
     let capture = CaptureConfig {
         own_principals: settings.own_principals.iter().cloned().collect(),
         dirty: shared.control.dirty().into_iter().map(|dirty| dirty.bucket).collect(),
-        ..CaptureConfig::default()
+        give_up_after: config.links_from(at).map(|link| link.give_up_after).max().unwrap_or(default.give_up_after),
+        ..default
     };
     let producer = Arc::new(Producer::new(parts, capture).map_err(|error| Failure::internal(error.to_string()))?);
 

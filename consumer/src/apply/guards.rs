@@ -202,13 +202,15 @@ impl Apply {
         Ok(Look { fault, target_encrypts: target.default_encryption })
     }
 
-    /// Compares the buckets with those of before, and puts them on record when they are seen for the first time.
+    /// Compares the buckets with those of before, and puts them on record when they are seen for the first time. What
+    /// the target's own site says comes by no link, and no link's release would let it go.
     async fn another(
         &self,
         direction: &Direction,
         source: Option<&BucketState>,
         target: &BucketState,
     ) -> Option<(Reason, String)> {
+        self.link(&direction.0)?;
         let control = self.parts.holds.control();
         let seen = Identity { source_ms: source.and_then(|state| state.created_ms), target_ms: target.created_ms };
         let known = control.identity(direction);

@@ -7,7 +7,7 @@ use twinlog_log::Fetched;
 use twinlog_log::backoff::Delays;
 use twinlog_log::lane::Slot;
 use twinlog_schemas::{ChangeEvent, EventId, SiteName, StoreReading, VersionRef};
-use twinlog_site::{Reading, SiteErrorKind};
+use twinlog_site::Reading;
 
 use super::Apply;
 use super::guards::Gate;
@@ -252,13 +252,15 @@ impl Apply {
         }
         progress.must_read |= progress.held.is_some() || error.outcome_unknown;
         match verdict(end, &error) {
-            Verdict::Retry => {
-                progress.broken += u32::from(error.kind == SiteErrorKind::Digest);
-                if progress.broken >= self.parts.config.digest_tries {
-                    return Ok(Some(("digest", error.to_string())));
+            again @ (Verdict::Retry | Verdict::AFewTimes(_)) => {
+                if let Verdict::AFewTimes(reason) = again {
+                    progress.broken += 1;
+                    if progress.broken >= self.parts.config.digest_tries {
+                        return Ok(Some((reason, error.to_string())));
+                    }
                 }
                 tracing::debug!(%error, ?wait, "trying again");
-                self.parts.observer.retried(self.stream(job), reason(error.kind));
+                self.parts.observer.retried(self.stream(job), error.kind.as_str());
                 if self.alone(job, end, &mut progress.failing) {
                     return Ok(Some(("fails-alone", error.to_string())));
                 }
@@ -359,20 +361,5 @@ fn nothing(rule: Rule) -> Outcome {
         Rule::OnlyBirthsCreate => Outcome::Unborn,
         Rule::RemovedIsTerminal | Rule::NullRegisterLoses => Outcome::Superseded,
         _ => Outcome::Unchanged,
-    }
-}
-
-const fn reason(kind: SiteErrorKind) -> &'static str {
-    use SiteErrorKind as K;
-    match kind {
-        K::Unreachable => "unreachable",
-        K::Untrusted => "untrusted",
-        K::TimedOut => "timed-out",
-        K::Throttled => "throttled",
-        K::StorageFull => "storage-full",
-        K::Expired => "expired",
-        K::Digest => "digest",
-        K::Malformed => "malformed",
-        _ => "server",
     }
 }

@@ -68,6 +68,11 @@ impl Dirty {
         known.get_mut(bucket).is_some_and(|known| std::mem::replace(&mut known.failing, false))
     }
 
+    /// Whether it is on record, and nothing of it was captured since.
+    pub(super) fn is_failing(&self, bucket: &BucketName) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(bucket).is_some_and(|known| known.failing)
+    }
+
     fn add(&self, bucket: &BucketName, now_us: i64) {
         let known = Known { failing: true, failed_us: now_us };
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.clone(), known);

@@ -8,13 +8,16 @@ use twinlog_index::{Merge, Said, VersionState};
 use twinlog_log::backoff::Backoff;
 use twinlog_log::header::{SCHEMA_VERSION, SITE};
 use twinlog_log::lane::Slot;
-use twinlog_log::{Headers, LogError, LogErrorKind, Record};
+use twinlog_log::{Headers, Record};
 use twinlog_schemas::{ChangeEvent, Codec, Fact, FactBody, RecordKind, SchemaError, VersionRef};
 
 use super::Capture;
 use super::outcome::{Circumstances, Outcome};
 use super::stop::Stop;
 use twinlog_log::outgoing::Outgoing;
+
+/// The table's reason for what no record can hold.
+const TOO_LARGE: &str = "too-large";
 
 /// The numbers of the schemas that this release writes.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +81,7 @@ impl Capture {
     }
 
     async fn fact_record(&self, slot: &mut Slot, fact: &Fact) -> Result<Record, Stop> {
-        let value = self.parts.codec.encode_fact(fact).map_err(|error| Stop(error.to_string()))?;
+        let value = self.parts.codec.encode_fact(fact).map_err(|error| unwritable(error.to_string()))?;
         let topic = self.parts.topics.facts(self.parts.site.name());
         let outgoing = || Outgoing {
             topic: &topic,
@@ -90,15 +93,14 @@ impl Capture {
             timestamp_ms: fact.said_at_ns / 1_000_000,
         };
         // Without the facts topic nothing of this site can be captured; it is one of the site's own topics.
-        let placed = self.persist(slot, || self.partitions.place(outgoing())).await;
-        placed.map_err(Stop::from)
+        self.persist(slot, &fact.bucket, || self.partitions.place(outgoing())).await
     }
 
     async fn emit_event(&self, slot: &mut Slot, mut event: ChangeEvent) -> Result<(), Stop> {
         let noticed_us = event.noticed_at_us;
         match self.append_event(slot, &event).await {
-            Err(error) if error.kind == LogErrorKind::TooLarge && drop_body(&mut event) => {
-                tracing::warn!(bucket = %event.bucket, %error, "change event too large: written without its body");
+            Err(Stop::Key { reason: TOO_LARGE, message }) if drop_body(&mut event) => {
+                tracing::warn!(bucket = %event.bucket, error = message, "change event too large: written without its body");
                 self.append_event(slot, &event).await?;
             }
             outcome => outcome?,
@@ -108,15 +110,11 @@ impl Capture {
         Ok(())
     }
 
-    async fn append_event(&self, slot: &mut Slot, event: &ChangeEvent) -> Result<(), LogError> {
+    async fn append_event(&self, slot: &mut Slot, event: &ChangeEvent) -> Result<(), Stop> {
         let topic = self.parts.topics.changes(self.parts.site.name(), &event.bucket);
-        let value = self.parts.codec.encode_change(event).map(Bytes::from).map_err(|error| LogError {
-            operation: "encode for",
-            subject: topic.to_string(),
-            kind: LogErrorKind::TooLarge,
-            message: error.to_string(),
-        })?;
-        self.persist(slot, || async {
+        let value = self.parts.codec.encode_change(event).map(Bytes::from);
+        let value = value.map_err(|error| unwritable(error.to_string()))?;
+        self.persist(slot, &event.bucket, || async {
             let outgoing = Outgoing {
                 topic: &topic,
                 bucket: &event.bucket,
@@ -202,6 +200,11 @@ fn joined(here: &Circumstances, bodies: Vec<FactBody>, state: &VersionState) -> 
         }
     }
     facts
+}
+
+/// Nothing of what is to be written fits into a record.
+fn unwritable(message: String) -> Stop {
+    Stop::Key { reason: TOO_LARGE, message }
 }
 
 fn drop_body(event: &mut ChangeEvent) -> bool {

@@ -46,7 +46,7 @@ impl Handler for Capture {
 
     async fn handle(&self, slot: &mut Slot, records: &[Fetched]) {
         for ((bucket, key), waiting) in by_key(self.waiting(records)) {
-            self.capture_key(slot, &bucket, &key, waiting).await;
+            self.capture_key(slot, records, (&bucket, &key), waiting).await;
         }
     }
 }

@@ -5,6 +5,7 @@
 //! [`audit`], [`time`], [`stamp`], [`waiting`]) are pure; the rest reads, writes and waits.
 
 pub mod audit;
+mod bury;
 pub mod copies;
 pub mod decide;
 mod dirty;
@@ -26,7 +27,9 @@ pub(crate) mod samples;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use twinlog_schemas::{BucketName, ObjectKey, SchemaError, VersionId};
 
@@ -52,11 +55,19 @@ pub struct CaptureConfig {
     pub batch: usize,
     /// Buckets that the control topic has on record as dirty when the process starts.
     pub dirty: BTreeSet<BucketName>,
+    /// How long a key may fail, while others are read, before its notices are dead letters. Default 1 h.
+    pub give_up_after: Duration,
 }
 
 impl Default for CaptureConfig {
     fn default() -> Self {
-        Self { own_principals: BTreeSet::new(), longest_request_ms: 10_000, batch: 64, dirty: BTreeSet::new() }
+        Self {
+            own_principals: BTreeSet::new(),
+            longest_request_ms: 10_000,
+            batch: 64,
+            dirty: BTreeSet::new(),
+            give_up_after: Duration::from_secs(3_600),
+        }
     }
 }
 
@@ -67,6 +78,10 @@ pub struct Capture {
     partitions: Arc<Partitions>,
     schema_versions: SchemaVersions,
     dirty: Dirty,
+    /// Calls of the store that have succeeded.
+    successes: AtomicU64,
+    /// Who holds it tries.
+    trials: tokio::sync::Mutex<BTreeMap<BucketName, stop::Trial>>,
     /// Only added to once what a notice caused is acknowledged.
     lately: Mutex<Lately>,
 }
@@ -76,6 +91,8 @@ impl Capture {
         Ok(Self {
             schema_versions: SchemaVersions::of_this_release()?,
             dirty: Dirty::new(config.dirty.iter().cloned()),
+            successes: AtomicU64::new(0),
+            trials: tokio::sync::Mutex::default(),
             lately: Mutex::default(),
             parts,
             config,

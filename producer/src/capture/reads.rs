@@ -104,7 +104,7 @@ impl Source<'_> {
                 }
             }
         }
-        Err(Stop(format!("{} is read but not listed", self.version(id))))
+        Err(unclear(format!("{} is read but not listed", self.version(id))))
     }
 
     /// What the store holds of the null version: read and listed until both show the same one.
@@ -141,7 +141,7 @@ impl Source<'_> {
                 }
             }
         }
-        Err(Stop(format!("{} is read as one thing and listed as another", self.version(&id))))
+        Err(unclear(format!("{} is read as one thing and listed as another", self.version(&id))))
     }
 
     /// The time of a marker that no listing shows: by its notice's sequencer, else by the second that the read shows
@@ -164,7 +164,7 @@ impl Source<'_> {
     /// All versions of the key, newest first.
     pub(super) async fn list(&self, slot: &mut Slot) -> Result<Vec<ListedVersion>, Stop> {
         let site = &self.capture.parts.site;
-        self.timed(slot, || site.versions_of(self.bucket, self.key)).await.map_err(Stop::from)
+        self.timed(slot, || site.versions_of(self.bucket, self.key)).await
     }
 
     /// A reading for comparison.
@@ -185,7 +185,7 @@ impl Source<'_> {
         &self,
         slot: &mut Slot,
         id: &VersionId,
-        outcome: Result<Answered, SiteError>,
+        outcome: Result<Answered, Stop>,
     ) -> Result<Reading, Stop> {
         let Answered::Read(reading) = outcome? else {
             let listing = self.list(slot).await?;
@@ -195,13 +195,13 @@ impl Source<'_> {
         Ok(reading)
     }
 
-    async fn timed<T, F, Fut>(&self, slot: &mut Slot, attempt: F) -> Result<T, SiteError>
+    async fn timed<T, F, Fut>(&self, slot: &mut Slot, attempt: F) -> Result<T, Stop>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, SiteError>>,
     {
         let begun = Instant::now();
-        let outcome = self.capture.persist(slot, attempt).await;
+        let outcome = self.capture.persist(slot, self.bucket, attempt).await;
         self.capture.parts.observer.read(self.bucket, begun.elapsed());
         outcome
     }
@@ -247,6 +247,11 @@ async fn answered(read: impl Future<Output = Result<Reading, SiteError>>) -> Res
         Err(error) if error.kind == SiteErrorKind::CustomerKey => Ok(Answered::CustomerKey),
         Err(error) => Err(error),
     }
+}
+
+/// What the store shows of the key makes no sense, however often it is read.
+fn unclear(message: String) -> Stop {
+    Stop::Key { reason: "unclear", message }
 }
 
 fn of_second(object: Box<ObjectReading>) -> Found {

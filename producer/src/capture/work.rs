@@ -1,5 +1,6 @@
 //! The work on one key: for each subject read, decide, write.
 
+use twinlog_log::Fetched;
 use twinlog_log::lane::Slot;
 use twinlog_schemas::{BucketName, ObjectKey, VersionId, VersionKind};
 
@@ -17,13 +18,13 @@ use crate::notice::{Examination, Hint, Notice};
 use crate::observe::{InFlight, Settled};
 
 impl Capture {
-    /// Captures everything that waits about one key; returns once all that it causes is acknowledged. A bucket that
-    /// cannot be captured is marked dirty instead.
+    /// Captures everything that waits about one key, of these records; returns once all that it causes is acknowledged.
+    /// A bucket that cannot be captured is marked dirty instead; of a key that cannot, the notices become dead letters.
     pub(super) async fn capture_key(
         &self,
         slot: &mut Slot,
-        bucket: &BucketName,
-        key: &ObjectKey,
+        records: &[Fetched],
+        (bucket, key): (&BucketName, &ObjectKey),
         waiting: Vec<Waiting>,
     ) {
         let Some(settings) = self.parts.selection.settings(bucket) else { return };
@@ -31,22 +32,29 @@ impl Capture {
         let jobs = merge(waiting);
         let source = Source { capture: self, bucket, key, settings, sequencers: sequencers(&jobs) };
         for job in &jobs {
-            if let Err(Stop(reason)) = source.job(slot, job).await {
-                self.mark_dirty(slot, bucket, &reason).await;
-                job.waiting.iter().for_each(|_| self.parts.observer.settled(bucket, Settled::Dirty));
-                continue;
-            }
-            self.succeeded(bucket);
-            for (n, one) in job.waiting.iter().enumerate() {
-                if let Some(id) = CopyId::of(&one.notice) {
-                    self.remember_copy(id);
+            match source.job(slot, job).await {
+                Err(Stop::Bucket(reason)) => {
+                    self.mark_dirty(slot, bucket, &reason).await;
+                    job.waiting.iter().for_each(|_| self.parts.observer.settled(bucket, Settled::Dirty));
                 }
-                self.parts.observer.captured(bucket);
-                if n > 0 {
-                    self.parts.observer.settled(bucket, Settled::Merged);
+                Err(Stop::Key { reason, message }) => {
+                    self.bury(slot, records, (bucket, &job.waiting), (reason, &message)).await;
+                    self.remember_copies(job);
+                    job.waiting.iter().for_each(|_| self.parts.observer.settled(bucket, Settled::Dead));
+                }
+                Ok(()) => {
+                    self.succeeded(bucket);
+                    self.remember_copies(job);
+                    job.waiting.iter().for_each(|_| self.parts.observer.captured(bucket));
+                    job.waiting.iter().skip(1).for_each(|_| self.parts.observer.settled(bucket, Settled::Merged));
                 }
             }
         }
+    }
+
+    /// What the other doors tell of the same is not captured once more.
+    fn remember_copies(&self, job: &Job) {
+        job.waiting.iter().filter_map(|one| CopyId::of(&one.notice)).for_each(|id| self.remember_copy(id));
     }
 }
 

@@ -103,6 +103,8 @@ pub(super) fn classify(dialect: &dyn Dialect, status: u16, code: Option<&str>, m
         }
     }
     match status {
+        // Nothing that its status promises could be read from it.
+        200..=299 => Kind::Malformed,
         401 | 403 => Kind::AccessDenied,
         404 => Kind::NoSuchVersion,
         408 => Kind::TimedOut,
@@ -119,6 +121,9 @@ pub(super) fn classify(dialect: &dyn Dialect, status: u16, code: Option<&str>, m
 
 /// Whether a write that was answered so may have acted nevertheless.
 fn may_have_acted(status: u16, kind: SiteErrorKind) -> bool {
+    if (200..=299).contains(&status) {
+        return kind == Kind::Malformed;
+    }
     let harmless = [Kind::Throttled, Kind::StorageFull, Kind::NameRefused, Kind::NoSuchVersion];
     status != 501 && (500..=599).contains(&status) && !harmless.contains(&kind)
 }
@@ -325,6 +330,7 @@ mod tests {
             (500, "InternalError", "", Kind::Server),
             (501, "NotImplemented", "KMS not configured", Kind::Refused),
             (418, "Teapot", "", Kind::Refused),
+            (200, "", "", Kind::Malformed),
         ] {
             assert_eq!(kind(status, code, message), wanted, "{status} {code} {message}");
         }
@@ -351,6 +357,8 @@ mod tests {
         assert!(!answered(false, 500, "InternalError").outcome_unknown);
         assert!(!answered(true, 503, "SlowDown").outcome_unknown);
         assert!(!answered(true, 403, "AccessDenied").outcome_unknown);
+        assert!(answered(true, 200, "Nonsense").outcome_unknown);
+        assert!(!answered(true, 200, "InvalidPart").outcome_unknown);
     }
 
     #[test]

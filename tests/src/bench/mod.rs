@@ -3,7 +3,7 @@
 mod burst;
 mod lag;
 mod large;
-mod own;
+pub mod own;
 mod process;
 mod report;
 mod requests;
@@ -65,7 +65,8 @@ pub async fn run(bench: &Bench, tell: impl Fn(&str)) -> Result<Report, LabError>
         PairOptions { kind: bench.kind, folder: bench.folder.clone(), bucket: "ours".to_owned(), life: Life::Bound };
     let mut pair = Pair::start(options, &tell).await?;
     let buckets = buckets(&pair).await?;
-    own::replicate(&pair, &buckets.own[0].name).await?;
+    let [from, to] = &pair.stores;
+    own::replicate((from, &buckets.own[0].name), (to, &buckets.own[0].name)).await?;
     let mut report = Report::new(bench);
 
     tell("lag of single objects");

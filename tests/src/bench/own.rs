@@ -1,4 +1,4 @@
-//! The store's own replication of a bucket from east to west.
+//! The store's own replication of a bucket into another one.
 
 use aws_sdk_s3::types::{
     DeleteMarkerReplication, DeleteMarkerReplicationStatus, Destination, ReplicationConfiguration, ReplicationRule,
@@ -7,20 +7,22 @@ use aws_sdk_s3::types::{
 
 use crate::{
     lab_error::LabError,
-    pair::{Pair, client},
+    pair::client,
     refused::Refused,
     server::{Store, StoreKind, mc},
 };
 
-/// Switches it on.
-pub(super) async fn replicate(pair: &Pair, bucket: &str) -> Result<(), LabError> {
-    let [east, west] = &pair.stores;
+/// Switches it on, from a bucket of a store into that of another.
+///
+/// # Errors
+/// What the store refused.
+pub async fn replicate((east, bucket): (&Store, &str), (west, into): (&Store, &str)) -> Result<(), LabError> {
     match east.kind() {
-        StoreKind::RustFs => rustfs(east, west, bucket).await,
+        StoreKind::RustFs => rustfs((east, bucket), (west, into)).await,
         StoreKind::MinIo => {
             let client = client();
             let host = west.endpoint().trim_start_matches("http://").to_owned();
-            let remote = format!("http://{}:{}@{host}/{bucket}", client.access_key, client.secret_key);
+            let remote = format!("http://{}:{}@{host}/{into}", client.access_key, client.secret_key);
             let from = format!("{}/{bucket}", mc::ALIAS);
             let what = "delete,delete-marker,existing-objects,metadata-sync";
             mc::run(east, &["replicate", "add", &from, "--remote-bucket", &remote, "--replicate", what]).await?;
@@ -29,12 +31,12 @@ pub(super) async fn replicate(pair: &Pair, bucket: &str) -> Result<(), LabError>
     }
 }
 
-async fn rustfs(east: &Store, west: &Store, bucket: &str) -> Result<(), LabError> {
+async fn rustfs((east, bucket): (&Store, &str), (west, into): (&Store, &str)) -> Result<(), LabError> {
     let client = client();
     let target = serde_json::json!({
         "endpoint": west.endpoint().trim_start_matches("http://"),
         "credentials": { "accessKey": client.access_key, "secretKey": client.secret_key },
-        "targetbucket": bucket,
+        "targetbucket": into,
         "secure": false,
         "type": "replication",
     });

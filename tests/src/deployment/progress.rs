@@ -37,6 +37,12 @@ impl Backlog {
         self.0.values().sum()
     }
 
+    /// What waits of topics whose names end so.
+    #[must_use]
+    pub fn of(&self, ending: &str) -> i64 {
+        self.0.iter().filter(|((_, topic), _)| topic.ends_with(ending)).map(|(_, waiting)| waiting).sum()
+    }
+
     /// What waits on the way from a site to the other: its notices and its change events.
     #[must_use]
     pub fn from(&self, source: Site) -> i64 {

@@ -35,7 +35,9 @@ impl Wanted {
     }
 }
 
-/// What happens to one request.
+/// What happens to one request, in the vocabulary of the faults of stores and logs (`twinlog_site::fault`,
+/// `twinlog_log::fault`). A wire has two directions, so Corrupt and Cut say besides which; what only a wire can do comes
+/// on top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The store never sees it; the client gets a 503.
@@ -108,6 +110,10 @@ impl Faults {
         let counter = Arc::default();
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).push((wanted, Arc::clone(&counter)));
         counter
+    }
+
+    pub(super) fn withdraw(&self) {
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// A request is held by whoever keeps this.

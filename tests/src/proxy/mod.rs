@@ -69,6 +69,11 @@ impl Proxy {
         self.faults.inject(wanted, fault);
     }
 
+    /// Takes back the faults that no request has come for.
+    pub fn withdraw(&self) {
+        self.faults.withdraw();
+    }
+
     /// How many queued faults were not used yet.
     #[must_use]
     pub fn unused(&self) -> usize {

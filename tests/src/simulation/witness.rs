@@ -87,7 +87,7 @@ impl twinlog_producer::Observer for OfCapture {
 
     /// What is merged, superseded or untold was captured, and is counted there.
     fn settled(&self, _: &BucketName, how: Settled) {
-        if matches!(how, Settled::Copy | Settled::Own | Settled::Irrelevant | Settled::Dirty) {
+        if matches!(how, Settled::Copy | Settled::Own | Settled::Irrelevant | Settled::Dirty | Settled::Dead) {
             self.0.count();
         }
     }

@@ -11,6 +11,7 @@ use aws_sdk_s3::{
     },
 };
 use twinlog_tests::{
+    bench::own,
     bucket::{self, Lock},
     door::Lease,
     lab::{Alone, Stage, StageOptions},
@@ -29,6 +30,8 @@ scenarios!(
     running:
     versioning_suspended_and_a_bucket_made_anew(VERSIONED),
     default_retention_and_access_taken_away,
+    a_locked_bucket_made_anew_at_either_end,
+    the_stores_own_replication_and_a_source_closed,
 );
 
 const SOON: Duration = Duration::from_secs(60);
@@ -71,6 +74,34 @@ async fn restart(stage: &mut Stage, site: Site) -> Outcome {
     Ok(())
 }
 
+/// What is written at east crosses only after a pause, in which something else is done.
+async fn paused(stage: &Stage, name: &str, key: &str, meanwhile: impl AsyncFnOnce() -> Result<(), Refused>) -> Outcome {
+    stage.deployment.run(&["bucket", "pause", name, "--from", "east"]).await?;
+    put(stage, Site::East, name, key).await?;
+    held(stage, name, Some("paused")).await?;
+    Ok(meanwhile().await?)
+}
+
+/// Removes every version of the bucket, at both sites.
+async fn emptied(stage: &Stage, name: &str) -> Outcome {
+    for site in Site::BOTH {
+        emptied_at(stage, site, name).await?;
+    }
+    Ok(())
+}
+
+async fn emptied_at(stage: &Stage, site: Site, name: &str) -> Outcome {
+    let client = stage.at(site).client;
+    let listed = client.list_object_versions().bucket(name).send().await?;
+    let versions = listed.versions().iter().map(|version| (version.key(), version.version_id()));
+    let markers = listed.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
+    for (key, id) in versions.chain(markers) {
+        let delete = client.delete_object().bucket(name).key(key.unwrap_or_default());
+        delete.version_id(id.unwrap_or_default()).send().await?;
+    }
+    Ok(())
+}
+
 /// A second bucket on the same links, with its notices.
 async fn other(stage: &Stage, lock: Lock) -> Result<(String, Lease), Failure> {
     let name = format!("{}-other", stage.bucket);
@@ -110,15 +141,20 @@ async fn versioning_suspended_and_a_bucket_made_anew(stage: &mut Stage) -> Outco
     held(stage, &name, None).await?;
     stage.deployment.equal(&name, u64::MAX, SOON).await?;
 
+    paused(stage, &name, "while the source is suspended", async || {
+        bucket::versioning(&stage.at(Site::East).client, &name, BucketVersioningStatus::Suspended).await
+    })
+    .await?;
+    restart(stage, Site::West).await?;
+    stage.deployment.run(&["bucket", "resume", &name, "--from", "east"]).await?;
+    held(stage, &name, Some("source-versioning-off")).await?;
+    crosses(stage, &other, "with the source suspended").await?;
+    bucket::versioning(&stage.at(Site::East).client, &name, BucketVersioningStatus::Enabled).await?;
+    held(stage, &name, None).await?;
+    stage.deployment.equal(&name, u64::MAX, SOON).await?;
+
     // Nothing is to be lost with the bucket that is deleted.
-    for site in Site::BOTH {
-        let client = stage.at(site).client;
-        let versions = client.list_object_versions().bucket(&name).send().await?;
-        for version in versions.versions() {
-            let (key, id) = (version.key().unwrap_or_default(), version.version_id().unwrap_or_default());
-            client.delete_object().bucket(&name).key(key).version_id(id).send().await?;
-        }
-    }
+    emptied(stage, &name).await?;
     stage.deployment.equal(&name, u64::MAX, SOON).await?;
     west.delete_bucket().bucket(&name).send().await?;
     put(stage, Site::East, &name, "while away").await?;
@@ -145,11 +181,11 @@ fn default_retention(days: Option<i32>) -> ObjectLockConfiguration {
     ObjectLockConfiguration::builder().object_lock_enabled(ObjectLockEnabled::Enabled).set_rule(rule).build()
 }
 
-/// The policy that Twinlog needs, but for writes into this bucket.
-fn without_writes(stage: &Stage) -> Result<String, serde_json::Error> {
+/// The policy that Twinlog needs, but for this in the stage's bucket.
+fn denied(stage: &Stage, actions: &[&str]) -> Result<String, serde_json::Error> {
     let mut policy: serde_json::Value = serde_json::from_str(twinlog_policy(stage.kind()))?;
     let deny = serde_json::json!({
-        "Effect": "Deny", "Action": ["s3:PutObject"], "Resource": [format!("arn:aws:s3:::{}/*", stage.bucket)],
+        "Effect": "Deny", "Action": actions, "Resource": [format!("arn:aws:s3:::{}/*", stage.bucket)],
     });
     policy["Statement"].as_array_mut().into_iter().for_each(|statements| statements.push(deny.clone()));
     Ok(policy.to_string())
@@ -174,7 +210,7 @@ async fn default_retention_and_access_taken_away(stage: &mut Stage) -> Outcome {
     held(stage, &name, None).await?;
     stage.deployment.equal(&name, u64::MAX, SOON).await?;
 
-    let (who, less) = (twinlog_principal(), without_writes(stage)?);
+    let (who, less) = (twinlog_principal(), denied(stage, &["s3:PutObject"])?);
     stage.store(Site::West).await.change_policy(&who, &less).await?;
     put(stage, Site::East, &name, "while refused").await?;
     let refused = held(stage, &name, Some("access-denied")).await;
@@ -190,5 +226,126 @@ async fn default_retention_and_access_taken_away(stage: &mut Stage) -> Outcome {
     held(stage, &name, None).await?;
     stage.deployment.equal(&name, u64::MAX, SOON).await?;
     assert_eq!(stage.deployment.progress().written_to("dead.west").await?, 0);
+    Ok(())
+}
+
+/// Scenario: a bucket with object lock is deleted at the target and made anew without lock, then with it; then the same at
+/// the source, while a change of the old bucket waits. Guarantees: a hold each, under its name; the other bucket goes on;
+/// nothing of the waiting change counts as superseded before a person says so.
+async fn a_locked_bucket_made_anew_at_either_end(stage: &mut Stage) -> Outcome {
+    let name = stage.bucket.clone();
+    let (other, _lease) = other(stage, Lock::On).await?;
+    crosses(stage, &name, "first").await?;
+    crosses(stage, &other, "first").await?;
+    emptied(stage, &name).await?;
+    stage.deployment.equal(&name, u64::MAX, SOON).await?;
+
+    for (at, without, anew) in [
+        (Site::West, "object-lock-missing", "target-recreated"),
+        (Site::East, "object-lock-missing-at-source", "source-recreated"),
+    ] {
+        let client = stage.at(at).client;
+        // Too large to travel in the log: its body is to be read at the source.
+        stage.deployment.run(&["bucket", "pause", &name, "--from", "east"]).await?;
+        put_large(stage, &name, "waits").await?;
+        captured(stage, &name).await?;
+        emptied_at(stage, at, &name).await?;
+        client.delete_bucket().bucket(&name).send().await?;
+        bucket::make(&client, &name, Lock::Off).await?;
+        restart(stage, Site::West).await?;
+        stage.deployment.run(&["bucket", "resume", &name, "--from", "east"]).await?;
+        held(stage, &name, Some(without)).await?;
+        crosses(stage, &other, without).await?;
+        client.delete_bucket().bucket(&name).send().await?;
+        bucket::make(&client, &name, Lock::On).await?;
+        held(stage, &name, Some(anew)).await?;
+        let metrics = stage.deployment.metrics(Site::West).await?;
+        let superseded = [("bucket", name.as_str()), ("outcome", "superseded")];
+        assert_eq!(metrics.sum("twinlog_events_done_total", &superseded), 0.0, "{anew}");
+        stage.deployment.enable(&name).await?;
+        stage.deployment.run(&["bucket", "release", &name]).await?;
+        held(stage, &name, None).await?;
+        if at == Site::West {
+            stage.deployment.equal(&name, u64::MAX, SOON).await?;
+            emptied_at(stage, Site::East, &name).await?;
+            stage.deployment.equal(&name, u64::MAX, SOON).await?;
+        }
+    }
+    crosses(stage, &name, "at last").await?;
+    assert_eq!(stage.deployment.progress().written_to("dead.west").await?, 0);
+    Ok(())
+}
+
+async fn put_large(stage: &Stage, name: &str, key: &str) -> Result<(), Refused> {
+    let client = stage.at(Site::East).client;
+    let put = client.put_object().bucket(name).key(key).body(ByteStream::from(vec![7; 100_000]));
+    put.send().await.map(|_| ()).map_err(Refused::doing(format!("writing {key}")))
+}
+
+/// Waits until the notices of east are captured, so that a change event of each waits.
+async fn captured(stage: &Stage, name: &str) -> Outcome {
+    until("nothing was captured", SOON, async || {
+        let topic = format!(".changes.east.{name}");
+        let waiting = stage.deployment.progress().backlog().await?.of(&topic);
+        Ok(if waiting > 0 { Ok(()) } else { Err("no change event waits".to_owned()) })
+    })
+    .await?;
+    Ok(())
+}
+
+/// Scenario: the store's own replication of the bucket is switched on at the source; then Twinlog may not read the bucket
+/// there any more. Guarantees: the first is a hold; the second marks the bucket dirty at its producer, with no dead letter.
+/// Other buckets go on, and both end by themselves.
+async fn the_stores_own_replication_and_a_source_closed(stage: &mut Stage) -> Outcome {
+    let name = stage.bucket.clone();
+    let (other, _lease) = other(stage, Lock::On).await?;
+    let (aside, east) = (format!("{name}-aside"), stage.at(Site::East).client);
+    bucket::make(&stage.at(Site::West).client, &aside, Lock::On).await?;
+    crosses(stage, &name, "first").await?;
+    stage.deployment.run(&["bucket", "pause", &name, "--from", "east"]).await?;
+    put(stage, Site::East, &name, "while both replicate").await?;
+    own::replicate((&*stage.store(Site::East).await, &name), (&*stage.store(Site::West).await, &aside)).await?;
+    restart(stage, Site::West).await?;
+    stage.deployment.run(&["bucket", "resume", &name, "--from", "east"]).await?;
+    held(stage, &name, Some("own-replication-on")).await?;
+    crosses(stage, &other, "first").await?;
+    east.delete_bucket_replication().bucket(&name).send().await?;
+    held(stage, &name, None).await?;
+    stage.deployment.equal(&name, u64::MAX, SOON).await?;
+
+    let who = twinlog_principal();
+    let closed = denied(stage, &["s3:GetObject", "s3:GetObjectVersion"])?;
+    stage.store(Site::East).await.change_policy(&who, &closed).await?;
+    let outcome = async {
+        put(stage, Site::East, &name, "while closed").await?;
+        dirty(stage, &name).await?;
+        crosses(stage, &other, "second").await
+    }
+    .await;
+    // Every other test needs the permission back, whatever came of this one.
+    stage.store(Site::East).await.change_policy(&who, twinlog_policy(stage.kind())).await?;
+    outcome?;
+    until("the bucket was not captured again", SOON, async || {
+        put(stage, Site::East, &name, "opened").await?;
+        let metrics = stage.deployment.metrics(Site::East).await?;
+        let now = metrics.sum("twinlog_bucket_dirty", &[("bucket", name.as_str())]);
+        Ok(if now == 0.0 { Ok(()) } else { Err(format!("dirty: {now}")) })
+    })
+    .await?;
+    crosses(stage, &name, "at last").await?;
+    for site in Site::BOTH {
+        assert_eq!(stage.deployment.progress().written_to(&format!("dead.{site}")).await?, 0, "dead letters at {site}");
+    }
+    Ok(())
+}
+
+/// Waits until the producer at east says that it cannot capture the bucket.
+async fn dirty(stage: &Stage, name: &str) -> Outcome {
+    until("the bucket was not marked dirty", SOON, async || {
+        let metrics = stage.deployment.metrics(Site::East).await?;
+        let now = metrics.sum("twinlog_bucket_dirty", &[("bucket", name)]);
+        Ok(if now > 0.0 { Ok(()) } else { Err(format!("dirty: {now}")) })
+    })
+    .await?;
     Ok(())
 }

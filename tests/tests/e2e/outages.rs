@@ -15,14 +15,17 @@ use twinlog_tests::{
     bucket::Lock,
     compare::Bucket,
     lab::{Alone, Stage, StageOptions},
+    proxy::{Fault, Wanted},
     refused::Refused,
     site::Site,
     until::until,
     workload::{Mix, Writer},
 };
 
+use crate::large::{self, MIB, way};
 use crate::scenario::{Outcome, scenarios};
 
+const PROXIES: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
 const STORES: StageOptions = StageOptions { alone: Alone::Stores, lock: Lock::On, proxies: false };
 const KAFKA: StageOptions = StageOptions { alone: Alone::Kafka, lock: Lock::On, proxies: false };
 
@@ -33,6 +36,8 @@ scenarios!(
     a_store_restarted_under_load(STORES),
     kafka_restarted_under_load(KAFKA),
     kafka_hangs_under_load(KAFKA),
+    the_ways_are_troubled(PROXIES),
+    one_key_fails_for_ever(PROXIES),
 );
 
 const LATER: Duration = Duration::from_secs(150);
@@ -120,6 +125,27 @@ async fn nothing_is_dead(stage: &Stage) -> Outcome {
     Ok(())
 }
 
+/// Neither process has left its groups, or was taken for dead, since it was started.
+fn nobody_has_left(stage: &Stage) -> Outcome {
+    for site in Site::BOTH {
+        for words in ["lanes revoked", "lanes lost"] {
+            assert_eq!(stage.logged(site, words)?, 0, "{words} at {site}");
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the breaker of this end of the link from east is open, or closed.
+async fn breaker(stage: &Stage, end: Site, open: bool) -> Outcome {
+    until("the breaker was not as expected", Duration::from_secs(60), async || {
+        let metrics = stage.deployment.metrics(Site::West).await?;
+        let now = metrics.sum("twinlog_breaker_open", &[("link", "east>west"), ("site", end.name())]);
+        Ok(if (now > 0.0) == open { Ok(()) } else { Err(format!("{end}: {now}")) })
+    })
+    .await?;
+    Ok(())
+}
+
 /// Scenario: Twinlog at one site, then at the other, is stopped in good order while clients go on writing, and started
 /// again. Guarantees: it ends with success, and everything written meanwhile crosses.
 async fn twinlog_stopped_while_writes_go_on(stage: &mut Stage) -> Outcome {
@@ -150,8 +176,8 @@ async fn twinlog_killed_under_load(stage: &mut Stage) -> Outcome {
     nothing_is_dead(stage).await
 }
 
-/// Scenario: a store is stopped and started again while clients of the other write on. Guarantees: changes wait for it
-/// and then cross; none becomes a dead letter.
+/// Scenario: a store is stopped where it stands (SIGSTOP) and woken, then stopped and started again, while clients of the
+/// other write on. Guarantees: changes wait for it and then cross; none becomes a dead letter, and nobody leaves a group.
 ///
 /// Its own clients rest meanwhile: what they write while it dies, or before it has loaded its notification rules, no
 /// notice may tell of, and only a sweep finds.
@@ -160,15 +186,22 @@ async fn a_store_restarted_under_load(stage: &mut Stage) -> Outcome {
     load.more(20).await?;
     load.rest(Site::West).await?;
     let mut west = stage.store(Site::West).await;
+    west.process()?.pause()?;
+    load.more(20).await?;
+    west.process()?.resume()?;
+    load.more(5).await?;
     west.stop().await?;
     load.more(20).await?;
+    breaker(stage, Site::West, true).await?;
     west.start_again().await?;
     drop(west);
+    breaker(stage, Site::West, false).await?;
     tells_again(stage).await?;
     load.go_on(Site::West);
     load.more(20).await?;
     load.end().await?;
     stage.deployment.equal(&stage.bucket, u64::MAX, LATER).await?;
+    nobody_has_left(stage)?;
     nothing_is_dead(stage).await
 }
 
@@ -230,3 +263,103 @@ async fn kafka_hangs_under_load(stage: &mut Stage) -> Outcome {
     stage.deployment.equal(&stage.bucket, u64::MAX, LATER).await?;
     nothing_is_dead(stage).await
 }
+
+/// Scenario: under load at both sites, Twinlog's way to west is black-holed, flaps, and slows to a crawl; then its way to
+/// east is cut while a large object streams from there. Guarantees: it all waits and then crosses, the large object too;
+/// none becomes a dead letter, and nobody leaves a group.
+async fn the_ways_are_troubled(stage: &mut Stage) -> Outcome {
+    let load = Load::begin(stage);
+    load.more(10).await?;
+    let west = way(stage, Site::West)?;
+    west.hold();
+    load.more(20).await?;
+    west.mend();
+    for _ in 0..6 {
+        west.cut();
+        load.more(2).await?;
+        west.mend();
+        load.more(2).await?;
+    }
+    west.bandwidth(CRAWL);
+    west.latency(Duration::from_millis(300));
+    load.more(20).await?;
+    west.mend();
+    load.end().await?;
+
+    let east = way(stage, Site::East)?;
+    east.bandwidth(SLOW);
+    large::upload(&stage.at(Site::East), "large", &[(1, 5 * MIB), (2, 5 * MIB), (3, 5 * MIB)]).await?;
+    let arriving = stage.at(Site::West);
+    until("no upload began", Duration::from_secs(60), async || {
+        let begun = large::unfinished(&arriving, "large").await.map(|ids| ids.len());
+        Ok(begun.map_err(|error| error.to_string()).and_then(|n| if n > 0 { Ok(()) } else { Err("none".to_owned()) }))
+    })
+    .await?;
+    east.cut();
+    breaker(stage, Site::East, true).await?;
+    east.mend();
+    stage.deployment.equal(&stage.bucket, u64::MAX, LATER).await?;
+    breaker(stage, Site::East, false).await?;
+    breaker(stage, Site::West, false).await?;
+    nobody_has_left(stage)?;
+    nothing_is_dead(stage).await
+}
+
+/// Bytes a second, of each connection: a request takes seconds.
+const CRAWL: u64 = 2_000;
+/// Likewise: a part takes seconds.
+const SLOW: u64 = 2 * 1024 * 1024;
+
+/// Scenario: the target refuses one key for ever, and the source another, while clients write on. Guarantees: each is a
+/// dead letter of its site once it has failed alone for long enough; everything else crosses meanwhile.
+async fn one_key_fails_for_ever(stage: &mut Stage) -> Outcome {
+    let text = std::fs::read_to_string(stage.deployment.config())?;
+    let impatient = text.replace("[[links]]\n", "[[links]]\ngive_up_after = \"4s\"\n");
+    std::fs::write(stage.deployment.config(), impatient)?;
+    for site in Site::BOTH {
+        stage.deployment.stop(site).await?;
+        stage.deployment.start(site)?;
+        stage.deployment.ready(site).await?;
+    }
+    for _ in 0..FOR_EVER {
+        way(stage, Site::West)?.inject(Wanted::new("PUT", "/stubborn?"), Fault::Reject);
+        way(stage, Site::East)?.inject(Wanted::new("", "/unread?"), Fault::Reject);
+    }
+    let Bucket { client, name, .. } = stage.at(Site::East);
+    let mut refused = Vec::new();
+    for key in ["stubborn", "unread"] {
+        let put = client.put_object().bucket(&name).key(key).body(ByteStream::from_static(b"refused"));
+        refused.push((key, put.send().await?.version_id));
+    }
+    let load = Load::begin(stage);
+    let (deployment, expected) = (&stage.deployment, ["fails-alone".to_owned()]);
+    until("the keys were not given up", Duration::from_secs(90), async || {
+        let reasons = async |site| {
+            let letters = deployment.progress().letters(site).await?;
+            Ok::<_, twinlog_tests::lab_error::LabError>(
+                letters.into_iter().map(|letter| letter.reason).collect::<Vec<_>>(),
+            )
+        };
+        let (west, east) = (reasons(Site::West).await?, reasons(Site::East).await?);
+        Ok(if west == expected && east == expected { Ok(()) } else { Err(format!("west {west:?}, east {east:?}")) })
+    })
+    .await?;
+    load.more(10).await?;
+    load.end().await?;
+    for site in Site::BOTH {
+        way(stage, site)?.withdraw();
+    }
+    for (key, version) in refused {
+        client.delete_object().bucket(&name).key(key).set_version_id(version).send().await?;
+    }
+    stage.deployment.equal(&stage.bucket, u64::MAX, LATER).await?;
+    for site in Site::BOTH {
+        let letters = stage.deployment.progress().letters(site).await?;
+        let key = if site == Site::West { "stubborn" } else { "unread" };
+        assert_eq!(letters.iter().map(|letter| letter.record.clone()).collect::<Vec<_>>(), [format!("{name}/{key}")]);
+    }
+    Ok(())
+}
+
+/// More than a key is ever tried.
+const FOR_EVER: usize = 2_000;

@@ -100,6 +100,22 @@ async fn a_source_made_anew_does_not_make_its_backlog_superseded() {
     assert_eq!(lab.seen.last(), (Outcome::Superseded, "source-gone"), "a person said so");
 }
 
+/// Scenario: facts of the target's own site are applied before and after its bucket was made anew.
+/// Guarantee: they are not held: nobody could let them go.
+#[tokio::test(start_paused = true)]
+async fn own_facts_of_a_bucket_made_anew_are_not_held() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("before");
+    lab.born(&version).await;
+    lab.apply_fact(&lab.tags_fact("west", &version, "first", Basis::Known)).await;
+    lab.west.delete_bucket(&lab.bucket);
+    lab.west.create_bucket(&lab.bucket, BucketSetup::REPLICATED);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    lab.apply_fact(&lab.tags_fact("west", &version, "later", Basis::Known)).await;
+    assert_ne!(lab.seen.last_fact(), Outcome::Held);
+    assert!(lab.holds.all().is_empty(), "{:?}", lab.holds.all());
+}
+
 /// Scenario: the target refuses everything, whatever the bucket: credentials, clocks.
 /// Guarantee: the link is held and goes on by itself.
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! log, and what stands in the facts and change topics afterwards is compared with what the clients did.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use twinlog_schemas::{
     Wrote,
 };
 use twinlog_site::memory::{ClientPut, Quirks};
-use twinlog_site::{Reading, Site};
+use twinlog_site::{Reading, Site, SiteErrorKind};
 
 use super::world::{PARTITIONS, World, both, tags, told};
 use super::*;
@@ -347,6 +348,60 @@ async fn a_mark_taken_back_comes_again_where_capture_failed_meanwhile() {
     world.put(b"c");
     world.settle().await;
     assert_eq!(world.control(), ["dirty/bucket"; 3], "the next failure goes on record");
+}
+
+/// Scenario: a store refuses one key of a bucket, for good, and a client writes to it and to another one.
+/// Guarantees: the notice is a dead letter, once for all doors; the bucket is not dirty, and the other key is captured.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn one_key_that_is_refused_is_a_dead_letter_and_its_bucket_is_not_dirty() {
+    for (kind, reason) in [(SiteErrorKind::AccessDenied, "access-denied"), (SiteErrorKind::Malformed, "malformed")] {
+        let world = World::new(Quirks::rustfs()).await;
+        world.faults.fail("bucket/key", kind);
+        world.put(b"a");
+        let other = ClientPut { body: Bytes::from_static(b"b"), ..ClientPut::default() };
+        world.client.put(&world.bucket, &"other".parse().unwrap(), &other).unwrap();
+        world.settle().await;
+        assert_eq!(world.letters(), [reason]);
+        assert_eq!(world.events().len(), 1, "{kind:?}: the other key");
+        assert!(world.control().is_empty(), "{kind:?}: {:?}", world.control());
+    }
+}
+
+/// Scenario: the whole bucket is closed to Twinlog, then opened again.
+/// Guarantees: it is marked dirty, once, and nothing is a dead letter.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_bucket_that_is_closed_is_dirty_and_has_no_dead_letters() {
+    let world = World::new(Quirks::rustfs()).await;
+    world.faults.fail("bucket", SiteErrorKind::AccessDenied);
+    world.put(b"a");
+    world.put(b"b");
+    world.settle().await;
+    assert_eq!((world.control(), world.letters().len()), (vec!["dirty/bucket".to_owned()], 0));
+}
+
+/// Scenario: a store fails for ever at one key, as it does at an object whose disk is broken; others are read, or none.
+/// Guarantees: after an hour in which others were read its notice is a dead letter; while none is, it is tried again.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_key_that_fails_alone_is_given_up() {
+    for others in [false, true] {
+        let world = World::new(Quirks::rustfs()).await;
+        world.faults.fail("bucket/key", SiteErrorKind::Server);
+        world.put(b"a");
+        let going_on = async {
+            for _ in 0..2_500 {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                if others {
+                    world.capture.successes.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        };
+        tokio::select! {
+            () = world.settle() => assert!(others),
+            () = going_on => assert!(!others),
+        }
+        assert_eq!(world.letters().len(), usize::from(others));
+        assert!(world.control().is_empty());
+    }
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]

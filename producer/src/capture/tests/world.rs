@@ -1,8 +1,8 @@
 //! A producer beside an in-memory store, with an in-memory log and index: what the tests of the whole act in.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use twinlog_index::{Index, MemoryIndex};
@@ -14,6 +14,8 @@ use twinlog_log::{Fetched, Log, TopicName, TopicPartition, Topics};
 use twinlog_schemas::{
     BucketName, ChangeEvent, Codec, EventId, ExamineCause, ObjectKey, OwnNotice, Tags, Told, VersionKind, VersionRef,
 };
+use twinlog_site::SiteErrorKind;
+use twinlog_site::fault::{Fault as SiteFault, FaultPlan, FaultySite};
 use twinlog_site::memory::{
     BucketSetup, ClientPut, Door as StoreDoor, MemoryClient, MemorySite, MemorySiteOptions, Quirks,
 };
@@ -36,8 +38,27 @@ impl Clock for Ticking {
     }
 }
 
+/// Fails the calls of the store that name a key, for as long as it is set.
+#[derive(Default)]
+pub(super) struct OneKey(Mutex<Option<(&'static str, SiteErrorKind)>>);
+
+impl OneKey {
+    pub(super) fn fail(&self, named: &'static str, kind: SiteErrorKind) {
+        *self.0.lock().unwrap() = Some((named, kind));
+    }
+}
+
+impl FaultPlan for OneKey {
+    fn next(&self, _operation: &'static str, subject: &str) -> Option<SiteFault> {
+        let failing = *self.0.lock().unwrap();
+        failing.filter(|(named, _)| subject.contains(named)).map(|(_, kind)| SiteFault::Reject(kind))
+    }
+}
+
 pub(super) struct World {
     pub(super) store: MemorySite,
+    /// What goes wrong between capture and the store.
+    pub(super) faults: Arc<OneKey>,
     pub(super) client: MemoryClient,
     pub(super) memory: MemoryLog,
     pub(super) log: Arc<FaultyLog>,
@@ -66,7 +87,7 @@ impl World {
         let memory = MemoryLog::new();
         let topics = Topics::new("t").unwrap();
         let east = site("east");
-        let mut names = vec![topics.notices(&east), topics.facts(&east), topics.control(&east)];
+        let mut names = vec![topics.notices(&east), topics.facts(&east), topics.control(&east), topics.dead(&east)];
         names.extend(change_topic.then(|| topics.changes(&east, &bucket)));
         for name in names {
             memory.create_topic(&spec(name, PARTITIONS)).await.unwrap();
@@ -74,8 +95,9 @@ impl World {
         let log = Arc::new(FaultyLog::new(Arc::new(memory.clone())));
         let index = Arc::new(MemoryIndex::new());
         let selection: BTreeMap<BucketName, BucketSettings> = [(bucket.clone(), BucketSettings::default())].into();
+        let faults = Arc::new(OneKey::default());
         let parts = Parts {
-            site: Arc::new(store.clone()),
+            site: Arc::new(FaultySite::new(Arc::new(store.clone()), Arc::clone(&faults) as Arc<dyn FaultPlan>)),
             log: Arc::clone(&log) as Arc<dyn Log>,
             index: Arc::clone(&index) as Arc<dyn Index>,
             freshness: Arc::new(AlwaysFresh),
@@ -90,7 +112,7 @@ impl World {
         let capture = producer.capture();
         let client = store.client("client");
         let key = "key".parse().unwrap();
-        Self { store, client, memory, log, index, topics, clock, producer, capture, bucket, key }
+        Self { store, faults, client, memory, log, index, topics, clock, producer, capture, bucket, key }
     }
 
     /// Everything that the store has told since the last time, captured: each door's notices once.
@@ -177,6 +199,18 @@ impl World {
     pub(super) fn control(&self) -> Vec<String> {
         let records = self.all(&self.topics.control(&site("east")));
         records.iter().map(|record| String::from_utf8(record.key.clone().unwrap().to_vec()).unwrap()).collect()
+    }
+
+    /// The dead letters' reasons.
+    pub(super) fn letters(&self) -> Vec<String> {
+        let records = self.all(&self.topics.dead(&site("east")));
+        records
+            .iter()
+            .map(|record| {
+                let reason = record.headers.last(twinlog_dead::REASON).unwrap();
+                String::from_utf8(reason.to_vec()).unwrap()
+            })
+            .collect()
     }
 
     pub(super) fn put(&self, body: &'static [u8]) -> VersionId {

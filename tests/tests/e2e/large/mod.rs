@@ -21,17 +21,17 @@ use twinlog_tests::{
 
 use crate::scenario::{Failure, Outcome};
 
-const MIB: usize = 1024 * 1024;
+pub(crate) const MIB: usize = 1024 * 1024;
 const LATER: Duration = Duration::from_secs(120);
 const PROXIES: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
 
 /// The way of Twinlog to a store.
-fn way(stage: &Stage, site: Site) -> Result<&Proxy, Failure> {
+pub(crate) fn way(stage: &Stage, site: Site) -> Result<&Proxy, Failure> {
     Ok(stage.proxies.as_ref().map(|proxies| &proxies[site.index()]).ok_or("the stage has no proxies")?)
 }
 
 /// Uploads an object in parts of these numbers and sizes; its version id.
-async fn upload(at: &Bucket, key: &str, layout: &[(i32, usize)]) -> Result<Option<String>, Failure> {
+pub(crate) async fn upload(at: &Bucket, key: &str, layout: &[(i32, usize)]) -> Result<Option<String>, Failure> {
     let (client, bucket) = (&at.client, &at.name);
     let upload = client.create_multipart_upload().bucket(bucket).key(key).tagging("in=parts").send().await?;
     let id = upload.upload_id().unwrap_or_default();
@@ -47,7 +47,7 @@ async fn upload(at: &Bucket, key: &str, layout: &[(i32, usize)]) -> Result<Optio
 }
 
 /// The ids of the unfinished uploads of a key.
-async fn unfinished(at: &Bucket, key: &str) -> Result<Vec<String>, Failure> {
+pub(crate) async fn unfinished(at: &Bucket, key: &str) -> Result<Vec<String>, Failure> {
     // MinIO lists the uploads of one key only where it is given whole.
     let listed = at.client.list_multipart_uploads().bucket(&at.name).prefix(key).send().await?;
     Ok(listed.uploads().iter().filter_map(|upload| upload.upload_id.clone()).collect())

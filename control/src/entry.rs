@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use twinlog_schemas::{BucketName, PublishedSchema, SiteName};
 
-use crate::key::{Direction, Key, Scope, UnknownKey};
+use crate::key::{Direction, Key, Scope, StandingKey, UnknownKey};
 use crate::reason::Reason;
 
 /// Something is held. Its record going away is what lets it go on.
@@ -96,6 +96,23 @@ pub struct DirtyBucket {
     pub reason: String,
 }
 
+/// The notifier has told of something that is not over yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The id of the last notification of it.
+    pub id: String,
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
+    /// When it was last told of, milliseconds since the Unix epoch.
+    pub told_ms: i64,
+    /// How many events or dead letters there were so far.
+    pub count: u64,
+    /// What was seen, in words.
+    pub message: String,
+    /// What a person can do.
+    pub remedy: String,
+}
+
 /// A control record.
 #[derive(Debug, Clone)]
 pub enum Entry {
@@ -117,6 +134,8 @@ pub enum Entry {
     Dirty(DirtyBucket),
     /// A published schema.
     Schema(PublishedSchema),
+    /// What a person was told of and is not over yet.
+    Standing(StandingKey, Standing),
 }
 
 /// Why a record is not understood.
@@ -149,6 +168,7 @@ impl Entry {
             Self::Guard(partition, direction, _) => Key::Guard(partition.clone(), direction.clone()),
             Self::Dirty(dirty) => Key::Dirty(dirty.bucket.clone()),
             Self::Schema(schema) => Key::Schema(schema.fingerprint.clone()),
+            Self::Standing(key, _) => Key::Standing(key.clone()),
         }
     }
 
@@ -167,6 +187,7 @@ impl Entry {
             Self::Guard(_, _, value) => serde_json::to_vec(value),
             Self::Dirty(value) => serde_json::to_vec(value),
             Self::Schema(value) => value.to_json(),
+            Self::Standing(_, value) => serde_json::to_vec(value),
         }
     }
 
@@ -188,6 +209,7 @@ impl Entry {
             Key::Guard(partition, direction) => Self::Guard(partition, direction, json(key, value)?),
             Key::Dirty(_) => Self::Dirty(json(key, value)?),
             Key::Schema(_) => Self::Schema(json(key, value)?),
+            Key::Standing(standing) => Self::Standing(standing, json(key, value)?),
         })
     }
 }

@@ -37,6 +37,20 @@ impl Scope {
     }
 }
 
+/// What a person was told of and is not over yet: which kind, of which source, bucket and reason. Words without `/`;
+/// source and bucket are empty where nothing says which.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StandingKey {
+    /// The kind's word, e.g. `hold`.
+    pub kind: String,
+    /// The source of the link.
+    pub source: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The reason's word.
+    pub reason: String,
+}
+
 /// A control record's key. `/` separates its parts: no name that stands in one can contain it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -58,6 +72,8 @@ pub enum Key {
     Dirty(BucketName),
     /// A published schema, by its fingerprint in hexadecimal digits.
     Schema(String),
+    /// A [`crate::Standing`].
+    Standing(StandingKey),
 }
 
 /// A key that is none of ours, or a newer release's.
@@ -81,6 +97,9 @@ impl fmt::Display for Key {
             Self::Guard(partition, direction) => at(f, "guard", partition, direction),
             Self::Dirty(bucket) => write!(f, "dirty/{bucket}"),
             Self::Schema(fingerprint) => write!(f, "schema/{fingerprint}"),
+            Self::Standing(StandingKey { kind, source, bucket, reason }) => {
+                write!(f, "standing/{kind}/{source}/{bucket}/{reason}")
+            }
         }
     }
 }
@@ -113,6 +132,12 @@ fn parse(text: &str) -> Option<Key> {
         ["guard", topic, number, source, bucket] => Key::Guard(partition(topic, number)?, direction(source, bucket)?),
         ["dirty", bucket] => Key::Dirty(BucketName::new(bucket).ok()?),
         ["schema", fingerprint] => Key::Schema(fingerprint.to_owned()),
+        ["standing", kind, source, bucket, reason] => Key::Standing(StandingKey {
+            kind: kind.to_owned(),
+            source: source.to_owned(),
+            bucket: bucket.to_owned(),
+            reason: reason.to_owned(),
+        }),
         _ => return None,
     })
 }

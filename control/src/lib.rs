@@ -14,14 +14,15 @@
 //! | `skipped`, `guard` | the owner of the partition's lane | the same |
 //! | `dirty`, `gap` | capture | a sweep |
 //! | `schema` | every producer beside the site | nobody |
+//! | `standing` | the notifier of the process that owns lane 0 | the same |
 
 pub mod entry;
 pub mod key;
 pub mod reason;
 pub mod view;
 
-pub use entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
-pub use key::{Direction, Key, Scope};
+pub use entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Standing, Stretch};
+pub use key::{Direction, Key, Scope, StandingKey};
 pub use reason::Reason;
 pub use view::Control;
 

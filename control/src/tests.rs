@@ -9,8 +9,8 @@ use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
 use twinlog_schemas::{BucketName, SiteName};
 
-use crate::entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
-use crate::key::{Direction, Key, Scope};
+use crate::entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Standing, Stretch};
+use crate::key::{Direction, Key, Scope, StandingKey};
 use crate::{Control, Reason};
 
 fn direction() -> impl Strategy<Value = Direction> {
@@ -48,6 +48,13 @@ fn entry() -> impl Strategy<Value = Entry> {
         (partition(), direction(), slice).prop_map(|(p, at, slice)| Entry::Guard(p, at, slice)),
         (direction(), any::<i64>(), ".*")
             .prop_map(|((_, bucket), since_us, reason)| { Entry::Dirty(DirtyBucket { bucket, since_us, reason }) }),
+        ("[a-z-]+", "[a-z0-9-]{0,32}", "[a-z0-9.-]{0,63}", "[a-zA-Z0-9:.-]+", any::<(i64, u64)>(), ".*").prop_map(
+            |(kind, source, bucket, reason, (at, count), words)| {
+                let key = StandingKey { kind, source, bucket, reason };
+                let (message, remedy) = (words.clone(), words);
+                Entry::Standing(key, Standing { id: "id".into(), since_us: at, told_ms: at, count, message, remedy })
+            }
+        ),
     ]
 }
 

@@ -8,8 +8,8 @@ use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::{Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName, TopicPartition, Topics};
 use twinlog_schemas::SiteName;
 
-use crate::entry::{Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice};
-use crate::key::{Direction, Key, Scope};
+use crate::entry::{Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice, Standing};
+use crate::key::{Direction, Key, Scope, StandingKey};
 use crate::reason::Reason;
 
 /// What is on record at one site.
@@ -344,6 +344,16 @@ impl Control {
             Entry::Dirty(dirty) => Some(dirty.clone()),
             _ => None,
         })
+    }
+
+    /// What a person was told of and is not over yet.
+    #[must_use]
+    pub fn standing(&self) -> BTreeMap<StandingKey, Standing> {
+        let standing = self.all(|entry| match entry {
+            Entry::Standing(key, standing) => Some((key.clone(), standing.clone())),
+            _ => None,
+        });
+        standing.into_iter().collect()
     }
 
     /// The schemas that producers beside the site have published.

@@ -6,6 +6,7 @@
 //! says why, with the end of the server's log. Nothing here builds or fetches a program: [`cache`] says where they are,
 //! `infra/tools/` brings them.
 
+pub mod alertmanager;
 pub mod broker;
 pub mod cache;
 pub mod client;
@@ -19,6 +20,7 @@ pub mod ready;
 pub mod rustfs;
 pub mod store;
 
+pub use alertmanager::Alertmanager;
 pub use broker::Kafka;
 pub use error::ServerError;
 pub use port::Port;

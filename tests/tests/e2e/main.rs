@@ -16,6 +16,7 @@ mod large;
 mod loops;
 mod main_job;
 mod matrix;
+mod notifications;
 mod outages;
 mod scenario;
 mod tools;

@@ -6,3 +6,6 @@ mod board;
 mod sender;
 
 pub use sender::{Alertmanager, Sender};
+
+#[cfg(test)]
+mod tests;

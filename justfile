@@ -60,12 +60,13 @@ deny:
 
 # A TWINLOG_RUSTFS that names nothing is a mistake, not an absent store, and ends the run.
 
-# Fetches or builds the servers that tests need, once: Kafka, MinIO and its client.
+# Fetches or builds the servers that tests need, once: Kafka, MinIO and its client, Alertmanager.
 tools:
     @[ -z "${TWINLOG_RUSTFS:-}" ] || infra/tools/rustfs.sh --find >/dev/null
     infra/tools/kafka.sh >/dev/null
     infra/tools/minio.sh >/dev/null
     infra/tools/mc.sh >/dev/null
+    infra/tools/alertmanager.sh >/dev/null
 
 # Builds RustFS into the cache, where there is none: about an hour, needs protoc.
 rustfs:

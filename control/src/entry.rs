@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use twinlog_schemas::{BucketName, ObjectKey, PublishedSchema, SiteName};
 
-use crate::key::{Direction, Key, Scope, UnknownKey};
+use crate::key::{Direction, Key, Scope, StandingKey, UnknownKey};
 use crate::reason::Reason;
 
 /// Something is held. Its record going away is what lets it go on.
@@ -133,6 +133,23 @@ pub struct Swept {
     pub filled: bool,
 }
 
+/// The notifier has told of something that is not over yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The id of the last notification of it.
+    pub id: String,
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
+    /// When it was last told of, milliseconds since the Unix epoch.
+    pub told_ms: i64,
+    /// How many events or dead letters there were so far.
+    pub count: u64,
+    /// What was seen, in words.
+    pub message: String,
+    /// What a person can do.
+    pub remedy: String,
+}
+
 /// A control record.
 #[derive(Debug, Clone)]
 pub enum Entry {
@@ -158,6 +175,8 @@ pub enum Entry {
     Swept(Direction, Swept),
     /// A published schema.
     Schema(PublishedSchema),
+    /// What a person was told of and is not over yet.
+    Standing(StandingKey, Standing),
 }
 
 /// Why a record is not understood.
@@ -192,6 +211,7 @@ impl Entry {
             Self::Unbroken(bucket, _) => Key::Unbroken(bucket.clone()),
             Self::Swept(direction, _) => Key::Swept(direction.clone()),
             Self::Schema(schema) => Key::Schema(schema.fingerprint.clone()),
+            Self::Standing(key, _) => Key::Standing(key.clone()),
         }
     }
 
@@ -212,6 +232,7 @@ impl Entry {
             Self::Unbroken(_, value) => serde_json::to_vec(value),
             Self::Swept(_, value) => serde_json::to_vec(value),
             Self::Schema(value) => value.to_json(),
+            Self::Standing(_, value) => serde_json::to_vec(value),
         }
     }
 
@@ -235,6 +256,7 @@ impl Entry {
             Key::Unbroken(bucket) => Self::Unbroken(bucket, json(key, value)?),
             Key::Swept(direction) => Self::Swept(direction, json(key, value)?),
             Key::Schema(_) => Self::Schema(json(key, value)?),
+            Key::Standing(standing) => Self::Standing(standing, json(key, value)?),
         })
     }
 }

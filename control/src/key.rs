@@ -37,6 +37,20 @@ impl Scope {
     }
 }
 
+/// What a person was told of and is not over yet: which kind, of which source, bucket and reason. Words without `/`;
+/// source and bucket are empty where nothing says which.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StandingKey {
+    /// The kind's word, e.g. `hold`.
+    pub kind: String,
+    /// The source of the link.
+    pub source: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The reason's word.
+    pub reason: String,
+}
+
 /// A control record's key. `/` separates its parts: no name that stands in one can contain it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -62,6 +76,8 @@ pub enum Key {
     Swept(Direction),
     /// A published schema, by its fingerprint in hexadecimal digits.
     Schema(String),
+    /// A [`crate::Standing`].
+    Standing(StandingKey),
 }
 
 /// A key that is none of ours, or a newer release's.
@@ -87,6 +103,9 @@ impl fmt::Display for Key {
             Self::Unbroken(bucket) => write!(f, "unbroken/{bucket}"),
             Self::Swept((other, bucket)) => write!(f, "swept/{other}/{bucket}"),
             Self::Schema(fingerprint) => write!(f, "schema/{fingerprint}"),
+            Self::Standing(StandingKey { kind, source, bucket, reason }) => {
+                write!(f, "standing/{kind}/{source}/{bucket}/{reason}")
+            }
         }
     }
 }
@@ -121,6 +140,12 @@ fn parse(text: &str) -> Option<Key> {
         ["unbroken", bucket] => Key::Unbroken(BucketName::new(bucket).ok()?),
         ["swept", other, bucket] => Key::Swept(direction(other, bucket)?),
         ["schema", fingerprint] => Key::Schema(fingerprint.to_owned()),
+        ["standing", kind, source, bucket, reason] => Key::Standing(StandingKey {
+            kind: kind.to_owned(),
+            source: source.to_owned(),
+            bucket: bucket.to_owned(),
+            reason: reason.to_owned(),
+        }),
         _ => return None,
     })
 }

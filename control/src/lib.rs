@@ -16,14 +16,17 @@
 //! | `unbroken` | `bucket enable`; whoever takes a dirty mark back | `bucket disable`: the entry stays, without a time |
 //! | `swept` | whoever sweeps | nobody: the next one replaces it |
 //! | `schema` | every producer beside the site | nobody |
+//! | `standing` | the notifier of the process that owns lane 0 | the same |
 
 pub mod entry;
 pub mod key;
 pub mod reason;
 pub mod view;
 
-pub use entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch, Swept, Unbroken};
-pub use key::{Direction, Key, Scope};
+pub use entry::{
+    Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Standing, Stretch, Swept, Unbroken,
+};
+pub use key::{Direction, Key, Scope, StandingKey};
 pub use reason::Reason;
 pub use view::Control;
 

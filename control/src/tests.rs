@@ -10,9 +10,9 @@ use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec,
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::entry::{
-    Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch, Swept, Unbroken,
+    Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Standing, Stretch, Swept, Unbroken,
 };
-use crate::key::{Direction, Key, Scope};
+use crate::key::{Direction, Key, Scope, StandingKey};
 use crate::{Control, Reason};
 
 fn direction() -> impl Strategy<Value = Direction> {
@@ -57,6 +57,13 @@ fn entry() -> impl Strategy<Value = Entry> {
                 let (done_to, vanished) = (key.parse().ok(), [(at.0.clone(), asked)].into());
                 Entry::Swept(at, Swept { begun_us, ended_us, done_to, how, compared: asked, asked, vanished, filled })
             },
+        ),
+        ("[a-z-]+", "[a-z0-9-]{0,32}", "[a-z0-9.-]{0,63}", "[a-zA-Z0-9:.-]+", any::<(i64, u64)>(), ".*").prop_map(
+            |(kind, source, bucket, reason, (at, count), words)| {
+                let key = StandingKey { kind, source, bucket, reason };
+                let (message, remedy) = (words.clone(), words);
+                Entry::Standing(key, Standing { id: "id".into(), since_us: at, told_ms: at, count, message, remedy })
+            }
         ),
     ]
 }

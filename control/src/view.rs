@@ -9,9 +9,9 @@ use twinlog_log::{Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::entry::{
-    Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice, Swept, Unbroken,
+    Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice, Standing, Swept, Unbroken,
 };
-use crate::key::{Direction, Key, Scope};
+use crate::key::{Direction, Key, Scope, StandingKey};
 use crate::reason::Reason;
 
 /// What is on record at one site.
@@ -382,6 +382,16 @@ impl Control {
             _ => None,
         });
         sweeps.into_iter().collect()
+    }
+
+    /// What a person was told of and is not over yet.
+    #[must_use]
+    pub fn standing(&self) -> BTreeMap<StandingKey, Standing> {
+        let standing = self.all(|entry| match entry {
+            Entry::Standing(key, standing) => Some((key.clone(), standing.clone())),
+            _ => None,
+        });
+        standing.into_iter().collect()
     }
 
     /// The schemas that producers beside the site have published.

@@ -2,8 +2,9 @@
 //!
 //! The envelope is the same for every kind of event; what happened is in `data`, whose shape goes by the type. A reader
 //! that meets a type it does not know passes it on or leaves it.
-
-use std::collections::BTreeMap;
+//!
+//! What bears the source `/twinlog/<site>` is one event. What bears `/twinlog/<site>/notifier` is a notification: many
+//! events or dead letters of one group in one, under the type of what it tells, with [`NotificationTold`] as data.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -25,19 +26,32 @@ pub enum EventType {
     BreakerClosed,
     /// Two sites changed the same thing and a rule decided; data: [`ConflictTold`].
     ConflictDecided,
-    /// A sweep found versions at one site only, of which nothing says why; data: [`VanishedTold`].
-    VersionsVanished,
+    /// Changes have become dead letters; sent by the notifier alone, data: [`NotificationTold`].
+    ReplicationFailed,
+    /// The oldest change of a bucket that waits is older than its link's threshold; data: [`ThresholdTold`].
+    ThresholdMissed,
+    /// It is young enough again; data: [`ThresholdTold`].
+    ThresholdRegained,
+    /// Versions are on one side only, and nothing says whether they were removed or never came; data: [`VanishedTold`].
+    Vanished,
+    /// For a while nothing more of a kind that has no end of its own has come; sent by the notifier alone, data:
+    /// [`NotificationTold`].
+    Recovered,
 }
 
 impl EventType {
     /// Every type.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::HoldBegun,
         Self::HoldEnded,
         Self::BreakerOpened,
         Self::BreakerClosed,
         Self::ConflictDecided,
-        Self::VersionsVanished,
+        Self::ReplicationFailed,
+        Self::ThresholdMissed,
+        Self::ThresholdRegained,
+        Self::Vanished,
+        Self::Recovered,
     ];
 
     /// The word.
@@ -49,7 +63,12 @@ impl EventType {
             Self::BreakerOpened => "io.twinlog.breaker.opened",
             Self::BreakerClosed => "io.twinlog.breaker.closed",
             Self::ConflictDecided => "io.twinlog.conflict.decided",
-            Self::VersionsVanished => "io.twinlog.versions.vanished",
+            // S3's own names of replication events, so that what understands those understands these.
+            Self::ReplicationFailed => "s3:Replication:OperationFailedReplication",
+            Self::ThresholdMissed => "s3:Replication:OperationMissedThreshold",
+            Self::ThresholdRegained => "s3:Replication:OperationReplicatedAfterThreshold",
+            Self::Vanished => "io.twinlog.versions.vanished",
+            Self::Recovered => "io.twinlog.recovered",
         }
     }
 
@@ -67,7 +86,7 @@ pub struct CloudEvent {
     pub specversion: String,
     /// Unique; the same for every delivery of the event.
     pub id: String,
-    /// `/twinlog/<site>`: the site beside which it was told.
+    /// `/twinlog/<site>`: the site beside which it was told; `/twinlog/<site>/notifier` for notifications.
     pub source: String,
     /// One of [`EventType`]'s words.
     #[serde(rename = "type")]
@@ -108,6 +127,18 @@ impl CloudEvent {
         })
     }
 
+    /// The notification that the notifier beside `site` makes of events: the same with another source.
+    #[must_use]
+    pub fn by_notifier(self, site: &SiteName) -> Self {
+        Self { source: notifier_source(site), ..self }
+    }
+
+    /// Whether the notifier beside `site` made it.
+    #[must_use]
+    pub fn is_by_notifier(&self, site: &SiteName) -> bool {
+        self.source == notifier_source(site)
+    }
+
     /// The type, if it is one that this release knows.
     #[must_use]
     pub fn event_type(&self) -> Option<EventType> {
@@ -125,13 +156,8 @@ impl CloudEvent {
     }
 }
 
-/// The data of [`EventType::VersionsVanished`]: what one sweep of a bucket found. `twinlog sweep` lists the versions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VanishedTold {
-    /// The bucket.
-    pub bucket: String,
-    /// How many versions are at each of the two sites only.
-    pub only_at: BTreeMap<String, u64>,
+fn notifier_source(site: &SiteName) -> String {
+    format!("/twinlog/{site}/notifier")
 }
 
 /// The data of [`EventType::HoldBegun`] and [`EventType::HoldEnded`].
@@ -196,6 +222,81 @@ pub struct ChangeTold {
     pub changed_at_ns: i64,
 }
 
+/// The data of [`EventType::ThresholdMissed`] and [`EventType::ThresholdRegained`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThresholdTold {
+    /// The source of the link.
+    pub source_site: String,
+    /// The target of the link.
+    pub target_site: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The link's threshold.
+    pub threshold_seconds: u64,
+    /// The age of the oldest change event that is not done; 0 where none waits.
+    pub oldest_seconds: u64,
+    /// How many change events wait.
+    pub waiting: u64,
+}
+
+/// The data of [`EventType::Vanished`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VanishedTold {
+    /// The site that has the versions.
+    pub source_site: String,
+    /// The site that has not.
+    pub target_site: String,
+    /// The bucket.
+    pub bucket: String,
+    /// How many versions.
+    pub versions: u64,
+    /// What a person can do, in words.
+    pub message: String,
+}
+
+/// The data of notifications, whatever their type. It has every field of [`HoldTold`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationTold {
+    /// The source of the link; empty where nothing says which it is.
+    pub source_site: String,
+    /// The target of the link.
+    pub target_site: String,
+    /// The bucket; `None` where it concerns a whole link.
+    pub bucket: Option<String>,
+    /// The reason's word; of a breaker, the site that does not answer.
+    pub reason: String,
+    /// S3's own name of the reason (`failureReason`), where one fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    /// How many events or dead letters this notification stands for.
+    pub count: u64,
+    /// How many there were since it began, these among them.
+    pub total: u64,
+    /// Some of them.
+    pub examples: Vec<ExampleTold>,
+    /// What was seen, in words.
+    pub message: String,
+    /// What a person can do.
+    pub remedy: String,
+    /// Where the runbook speaks of it.
+    pub runbook: String,
+    /// Since when it is, or was, so: microseconds since the Unix epoch.
+    pub since_us: i64,
+}
+
+/// One of the dead letters that a notification stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExampleTold {
+    /// The record that could not be applied, `topic/partition/offset`: what `twinlog dlq` calls it.
+    pub at: String,
+    /// The object key, unless the notifier is told to leave keys out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The error's words, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -229,6 +330,32 @@ mod tests {
         assert_eq!(json["source"], "/twinlog/west");
         assert_eq!(json["time"], "1970-01-01T00:00:01.5Z");
         assert_eq!(json["data"]["away"], "west");
+    }
+
+    #[test]
+    fn a_notification_reads_as_what_it_stands_for() {
+        let told = NotificationTold {
+            source_site: "east".into(),
+            target_site: "west".into(),
+            bucket: None,
+            reason: "credentials".into(),
+            failure_reason: None,
+            count: 3,
+            total: 9,
+            examples: Vec::new(),
+            message: "m".into(),
+            remedy: "r".into(),
+            runbook: "https://runbook.example#credentials".into(),
+            since_us: 7,
+        };
+        let site = SiteName::new("west").unwrap();
+        let one =
+            CloudEvent::new(EventType::HoldBegun, EventId::new(1, [2; 10]), &site, "east>west", 1, &told).unwrap();
+        assert!(!one.is_by_notifier(&site));
+        let many = one.by_notifier(&site);
+        assert!(many.is_by_notifier(&site) && !many.is_by_notifier(&SiteName::new("east").unwrap()));
+        let hold: HoldTold = serde_json::from_value(many.data).unwrap();
+        assert_eq!((hold.reason.as_str(), hold.since_us), ("credentials", 7));
     }
 
     proptest! {

@@ -11,6 +11,7 @@ mod example;
 mod fault;
 mod link;
 mod load;
+mod notifier;
 mod pattern;
 mod secret;
 mod section;
@@ -32,6 +33,7 @@ pub use example::EXAMPLE;
 pub use fault::Faults;
 pub use link::{Lifecycle, LinkConfig};
 pub use load::{LoadError, load};
+pub use notifier::NotifierConfig;
 pub use site::SiteConfig;
 pub use source::Origin;
 pub use telemetry::{LogFormat, TelemetryConfig};
@@ -60,6 +62,8 @@ pub struct Config {
     pub links: Vec<LinkConfig>,
     /// `[buckets.<name>]`: what differs for single buckets.
     pub buckets: BTreeMap<BucketName, BucketConfig>,
+    /// `[notifier]`.
+    pub notifier: NotifierConfig,
     /// `[telemetry]`.
     pub telemetry: TelemetryConfig,
 }
@@ -109,9 +113,11 @@ impl Config {
         }
         let links = link::read_all(&mut root, &site_names, &sites, inline_limit);
         let buckets = BucketConfig::read_all(&mut root, lanes, inline_limit);
+        let notifier = NotifierConfig::read(root.section("notifier"));
         let telemetry = TelemetryConfig::read(root.section("telemetry"));
         root.end();
-        Some(Self { state_dir: state_dir?, drain_timeout, topics: topics?, clusters, sites, links, buckets, telemetry })
+        let (state_dir, topics) = (state_dir?, topics?);
+        Some(Self { state_dir, drain_timeout, topics, clusters, sites, links, buckets, notifier, telemetry })
     }
 
     /// The links that carry this bucket.

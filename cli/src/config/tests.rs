@@ -181,6 +181,47 @@ fn not_toml_is_told_with_its_line() {
     assert!(faults("state_dir = \n[topics\n").contains("line 1: not TOML"));
 }
 
+/// The receivers of the example, written out.
+fn receivers() -> String {
+    EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(code) if code.starts_with("[notifier.") || code.starts_with("  ") => code.trim(),
+            _ => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_receivers_of_the_example_are_valid_and_their_secrets_are_not_shown() {
+    let config = Config::parse(&receivers(), &none()).unwrap();
+    let pager = &config.notifier.webhooks["pager"];
+    assert_eq!(pager.give_up_after, Duration::from_secs(86_400));
+    assert_eq!(config.notifier.alertmanagers["main"].repeat, Duration::from_secs(60));
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("change-me") && !shown.contains("pager.example"), "{shown}");
+}
+
+#[test]
+fn receivers_that_cannot_be_reached_or_trusted_are_refused_without_showing_them() {
+    let text = receivers()
+        .replace("https://pager.example/twinlog", "https://me:hunter2@pager.example")
+        .replace("change-me-change-me", "short")
+        .replace("webhooks.pager", "webhooks.Pager")
+        .replace("repeat = \"1m\"", "repeat = \"1ms\"");
+    let told = faults(&text);
+    for expected in [
+        "notifier.webhooks.Pager.url: it is not an address",
+        "notifier.webhooks.Pager.secret: it has fewer than 16 characters",
+        "notifier.webhooks.Pager: ",
+        "notifier.alertmanagers.main.repeat: it is shorter than a second",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(!told.contains("hunter2") && !told.contains("short\""), "{told}");
+}
+
 #[test]
 fn buckets_choose_links_and_inline_limits() {
     let text = with("# buckets = [\"*\"]", "buckets = [\"photos-*\"]")

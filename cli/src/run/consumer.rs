@@ -13,8 +13,8 @@ use twinlog_log::{Tell, TellTopic, TopicName};
 use twinlog_schemas::{BucketName, SiteName};
 
 use super::beside::Shared;
-use super::lanes;
 use super::tasks::Tasks;
+use super::{lanes, notifier};
 use crate::config::{Config, Lifecycle, LinkConfig};
 use crate::exit::Failure;
 use crate::telemetry::{ConsumerMetrics, Follows, names};
@@ -50,7 +50,8 @@ pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Fa
         due.removals_due(stopped).await;
         Ok(())
     });
-    let follows = follows(shared)?;
+    let mut follows = follows(shared)?;
+    follows.extend(notifier::start(shared, owned.subscribe(), tasks)?);
     thresholds(shared, &config, &at);
     let sources = sources(shared)?;
     let running = Arc::clone(shared);
@@ -167,7 +168,11 @@ fn links_from(config: &Config, at: &SiteName, sites: &[SiteName]) -> Vec<LinkCon
 }
 
 /// The link and bucket whose change topic this is.
-fn link_of<'a>(config: &Config, links: &'a [LinkConfig], topic: &TopicName) -> Option<(&'a LinkConfig, BucketName)> {
+pub fn link_of<'a>(
+    config: &Config,
+    links: &'a [LinkConfig],
+    topic: &TopicName,
+) -> Option<(&'a LinkConfig, BucketName)> {
     links.iter().find_map(|link| {
         let bucket = config.topics.names.bucket_of_changes(&link.source, topic)?;
         link.carries(&bucket).then_some((link, bucket))

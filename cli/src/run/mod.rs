@@ -1,7 +1,7 @@
 //! `twinlog run`: everything that belongs beside one site, from start to clean stop.
 //!
 //! Tasks, each named and joined: the tail of the facts, the watch on enabled buckets, housekeeping of the index, intake,
-//! listen, the lanes of capture, the lanes of apply, and the server of metrics. Stopping goes in two steps: first
+//! listen, the lanes of capture, the lanes of apply, the notifier, and the server of metrics. Stopping goes in two steps: first
 //! whatever takes work in stops and drains ([`Stop::work`]), then what the drain needs ([`Stop::rest`]).
 
 mod beside;
@@ -10,12 +10,14 @@ mod control;
 mod enabled;
 pub mod index;
 mod lanes;
+mod notifier;
 mod pid;
 mod producer;
 mod stop;
 mod subscribed;
 mod sweeper;
 mod tasks;
+mod thresholds;
 
 use std::sync::Arc;
 

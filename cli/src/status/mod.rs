@@ -60,6 +60,8 @@ struct Held {
     message: String,
     held_seconds: i64,
     remedy: String,
+    /// Where the runbook speaks of the reason.
+    runbook: String,
 }
 
 /// What belongs to a site.
@@ -146,15 +148,16 @@ async fn of_link(
             bucket: bucket.to_string(),
             waiting: waiting.records,
             oldest_seconds: waiting.oldest_ms.map(|ms| (SystemClock.now_ms() - ms).max(0) / 1_000),
-            hold: held(control, &scope),
+            hold: held(deployment, control, &scope),
         });
     }
     let away = control.away().into_iter().find(|((source, _), _)| *source == link.source);
     let away = away.map(|((_, site), away)| format!("{site} does not answer: {}", away.message));
-    Ok(Link { link: link.name(), away, hold: held(control, &Scope::Link(link.source.clone())), buckets })
+    let hold = held(deployment, control, &Scope::Link(link.source.clone()));
+    Ok(Link { link: link.name(), away, hold, buckets })
 }
 
-fn held(control: &Control, scope: &Scope) -> Option<Held> {
+fn held(deployment: &Deployment, control: &Control, scope: &Scope) -> Option<Held> {
     let hold = control.holds().remove(scope)?;
     let reason: Reason = hold.reason;
     Some(Held {
@@ -162,6 +165,7 @@ fn held(control: &Control, scope: &Scope) -> Option<Held> {
         message: hold.message,
         held_seconds: (SystemClock.now_us() - hold.since_us).max(0) / 1_000_000,
         remedy: reason.remedy().to_owned(),
+        runbook: format!("{}#{reason}", deployment.config.notifier.runbook),
     })
 }
 
@@ -240,7 +244,8 @@ fn swept(site: &str, sweep: &LastSweep) -> String {
 }
 
 fn note(what: &str, hold: &Held) -> String {
-    format!("{what}: {} for {} s: {}\n  to do: {}", hold.reason, hold.held_seconds, hold.message, hold.remedy)
+    let Held { reason, message, held_seconds, remedy, runbook } = hold;
+    format!("{what}: {reason} for {held_seconds} s: {message}\n  to do: {remedy} ({runbook})")
 }
 
 #[cfg(test)]

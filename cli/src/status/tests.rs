@@ -9,6 +9,7 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
         message: "1200 of 1210 changes within 10 minutes were removals by clients".to_owned(),
         held_seconds: 90,
         remedy: Reason::DeleteStorm.remedy().to_owned(),
+        runbook: "docs/runbook.md#delete-storm".to_owned(),
     };
     let bucket = |name: &str, hold| Bucket { bucket: name.to_owned(), waiting: 7, oldest_seconds: Some(95), hold };
     let link = Link {
@@ -54,7 +55,7 @@ fn the_text_says_what_is_held_for_how_long_and_what_to_do() {
          east>west  photos  7        95 s    held: delete-storm\n\
          east>west  logs    7        95 s    runs\n\
          east>west photos: delete-storm for 90 s: 1200 of 1210 changes within 10 minutes were removals by clients\n  \
-         to do: find out who removes; `twinlog bucket release` lets the removals through\n\
+         to do: find out who removes; `twinlog bucket release` lets the removals through (docs/runbook.md#delete-storm)\n\
          east>west photos: 2 dead letters are open: access-denied\n  \
          to do: `twinlog dlq list`, mend it, `twinlog dlq replay`\n\
          east>west photos: 1 dead letter is open: refused\n  \

@@ -210,16 +210,25 @@ fn notices(deployment: &Deployment, pair: &Pair) -> Result<Notices, Failure> {
     pair.sites().into_iter().map(of).collect()
 }
 
+/// Tells each site that lacks versions of those that are at the other one only.
 async fn tell_vanished(deployment: &Deployment, pair: &Pair, tools: &Tools, swept: &Swept) -> Result<(), Failure> {
     let Pair { bucket, left, right } = pair;
-    let only_at = swept.vanished.iter().map(|(site, count)| (site.to_string(), *count)).collect();
-    let data = VanishedTold { bucket: bucket.to_string(), only_at };
-    let (id, now_ns) = (tools.ids.event_id(), tools.clock.now_ns());
-    let subject = format!("{left}>{right}/{bucket}");
-    let event = CloudEvent::new(EventType::VersionsVanished, id, left, subject, now_ns, &data);
-    let event = event.map_err(|error| Failure::internal(error.to_string()))?;
-    let (home, names) = (Arc::clone(deployment.home(left)?), &deployment.config.topics.names);
-    TellTopic::new(home, names, left, Arc::clone(&tools.clock), tools.ids.clone()).tell(event).await;
+    for (here, there) in [(left, right), (right, left)] {
+        let Some(versions) = swept.vanished.get(here).copied().filter(|versions| *versions > 0) else { continue };
+        let data = VanishedTold {
+            source_site: here.to_string(),
+            target_site: there.to_string(),
+            bucket: bucket.to_string(),
+            versions,
+            message: format!("`twinlog sweep --bucket {bucket} --dry-run` lists them"),
+        };
+        let (id, now_ns) = (tools.ids.event_id(), tools.clock.now_ns());
+        let subject = format!("{here}>{there}/{bucket}");
+        let event = CloudEvent::new(EventType::Vanished, id, there, subject, now_ns, &data);
+        let event = event.map_err(|error| Failure::internal(error.to_string()))?;
+        let (home, names) = (Arc::clone(deployment.home(there)?), &deployment.config.topics.names);
+        TellTopic::new(home, names, there, Arc::clone(&tools.clock), tools.ids.clone()).tell(event).await;
+    }
     Ok(())
 }
 

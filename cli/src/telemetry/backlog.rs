@@ -55,6 +55,21 @@ impl Follows {
         let site = KeyValue::new(names::SITE, site.to_owned());
         Self { log, group, labels: Arc::new(move |name| (*name == topic).then(|| vec![site.clone()])), records, oldest }
     }
+
+    /// What a webhook of the notifier beside a site is not past yet.
+    pub fn notifications(
+        metrics: &Metrics,
+        log: Arc<dyn Log>,
+        group: String,
+        (site, receiver): (&str, &str),
+        topic: TopicName,
+    ) -> Self {
+        let records = metrics.gauge(names::NOTIFICATIONS_BACKLOG);
+        let oldest = metrics.gauge(names::NOTIFICATIONS_OLDEST_SECONDS);
+        let labels =
+            vec![KeyValue::new(names::SITE, site.to_owned()), KeyValue::new(names::RECEIVER, receiver.to_owned())];
+        Self { log, group, labels: Arc::new(move |name| (*name == topic).then(|| labels.clone())), records, oldest }
+    }
 }
 
 /// The backlog of a process.
@@ -71,9 +86,18 @@ struct State {
     seen: BTreeMap<usize, Seen>,
 }
 
+/// What of one topic waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// How many records.
+    pub records: i64,
+    /// How old the oldest is; 0 where there is none.
+    pub age_ms: i64,
+}
+
 /// What was learnt of one group's topics.
 #[derive(Default)]
-struct Seen {
+pub struct Seen {
     /// Opened when something waits for the first time, and kept: a reader is a client with connections of its own.
     reader: Option<Box<dyn Reader>>,
     /// The offset and time of the first record that waited, so that one that stands still is read once.
@@ -116,17 +140,8 @@ impl Backlog {
         let topics = follows.log.topics().await?;
         for (topic, info) in topics {
             let Some(labels) = (follows.labels)(&topic) else { continue };
-            let partitions: Vec<_> =
-                (0..info.partitions).map(|partition| TopicPartition { topic: topic.clone(), partition }).collect();
-            let waiting = waiting(follows, partitions).await?;
-            let records: i64 = waiting.iter().map(|waiting| waiting.records).sum();
-            let mut oldest_ms = None;
-            for waiting in waiting.into_iter().filter(|waiting| waiting.records > 0) {
-                if let Some(time) = seen.time_of(follows, &waiting).await? {
-                    oldest_ms = Some(oldest_ms.map_or(time, |oldest: i64| oldest.min(time)));
-                }
-            }
-            let age_ms = oldest_ms.map_or(0, |oldest| (self.clock.now_ms() - oldest).max(0));
+            let of = (&follows.log, follows.group.as_str());
+            let Lag { records, age_ms } = seen.lag(of, &topic, info.partitions, self.clock.now_ms()).await?;
             follows.records.record(whole(records), &labels);
             follows.oldest.record(whole(age_ms) / 1_000.0, &labels);
         }
@@ -134,12 +149,15 @@ impl Backlog {
     }
 }
 
-async fn waiting(follows: &Follows, partitions: Vec<TopicPartition>) -> Result<Vec<Waiting>, LogError> {
-    let committed = follows.log.committed(&follows.group, &partitions).await?;
+/// A group on its cluster.
+type Of<'a> = (&'a Arc<dyn Log>, &'a str);
+
+async fn waiting((log, group): Of<'_>, partitions: Vec<TopicPartition>) -> Result<Vec<Waiting>, LogError> {
+    let committed = log.committed(group, &partitions).await?;
     let asked = stream::iter(partitions).map(|partition| {
         let committed = committed.get(&partition).map(|committed| committed.offset);
         async move {
-            let ends = follows.log.watermarks(&partition).await?;
+            let ends = log.watermarks(&partition).await?;
             let from = committed.unwrap_or(ends.first).max(ends.first);
             Ok(Waiting { partition, from, records: (ends.next - from).max(0) })
         }
@@ -148,14 +166,28 @@ async fn waiting(follows: &Follows, partitions: Vec<TopicPartition>) -> Result<V
 }
 
 impl Seen {
+    /// What waits of a topic for a group.
+    pub async fn lag(&mut self, of: Of<'_>, topic: &TopicName, partitions: i32, now_ms: i64) -> Result<Lag, LogError> {
+        let partitions = (0..partitions).map(|partition| TopicPartition { topic: topic.clone(), partition });
+        let waiting = waiting(of, partitions.collect()).await?;
+        let records: i64 = waiting.iter().map(|waiting| waiting.records).sum();
+        let mut oldest_ms = None;
+        for waiting in waiting.into_iter().filter(|waiting| waiting.records > 0) {
+            if let Some(time) = self.time_of(of, &waiting).await? {
+                oldest_ms = Some(oldest_ms.map_or(time, |oldest: i64| oldest.min(time)));
+            }
+        }
+        Ok(Lag { records, age_ms: oldest_ms.map_or(0, |oldest| (now_ms - oldest).max(0)) })
+    }
+
     /// The time of the first record that waits: read, since offsets do not tell it.
-    async fn time_of(&mut self, follows: &Follows, waiting: &Waiting) -> Result<Option<i64>, LogError> {
+    async fn time_of(&mut self, (log, group): Of<'_>, waiting: &Waiting) -> Result<Option<i64>, LogError> {
         if let Some((_, time)) = self.times.get(&waiting.partition).filter(|(offset, _)| *offset == waiting.from) {
             return Ok(Some(*time));
         }
         let reader = match &mut self.reader {
             Some(reader) => reader,
-            none => none.insert(follows.log.reader(&format!("{}.age", follows.group)).await?),
+            none => none.insert(log.reader(&format!("{group}.age")).await?),
         };
         let time = reader.assign(&waiting.partition, waiting.from).await?.next().await?.timestamp_ms;
         self.times.extend(time.map(|time| (waiting.partition.clone(), (waiting.from, time))));

@@ -8,13 +8,15 @@ pub mod consumer;
 pub mod log;
 pub mod meters;
 pub mod names;
+pub mod notifier;
 pub mod producer;
 pub mod readiness;
 pub mod server;
 
-pub use backlog::{Backlog, Follows};
+pub use backlog::{Backlog, Follows, Lag, Seen};
 pub use consumer::ConsumerMetrics;
 pub use meters::Metrics;
+pub use notifier::NotifierMetrics;
 pub use producer::ProducerMetrics;
 pub use readiness::{Readiness, Reported};
 

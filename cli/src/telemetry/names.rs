@@ -159,6 +159,30 @@ pub const BACKLOG_OLDEST_SECONDS: Name = name(
 pub const LAG_THRESHOLD_SECONDS: Name =
     name("twinlog_lag_threshold_seconds", "The configured age of the oldest change event from which on to alarm.");
 
+/// Label: a webhook or Alertmanager, by its name in the configuration.
+pub const RECEIVER: &str = "receiver";
+/// Counter by site, kind.
+pub const NOTIFICATIONS: Name =
+    name("twinlog_notifications_total", "Notifications put together, by what they are about.");
+/// Counter by site, receiver, outcome (`delivered`, `again`, `given-up`).
+pub const NOTIFICATIONS_SENT: Name = name(
+    "twinlog_notifications_sent_total",
+    "Attempts to tell a receiver, by how they ended; what is given up is not tried again.",
+);
+/// Gauge by site, receiver.
+pub const NOTIFICATIONS_BACKLOG: Name =
+    name("twinlog_notifications_backlog", "Records of the events topic that a webhook is not past yet.");
+/// Gauge by site, receiver.
+pub const NOTIFICATIONS_OLDEST_SECONDS: Name = name(
+    "twinlog_notifications_oldest_seconds",
+    "Age of the oldest record of the events topic that a webhook is not past yet; 0 where there is none.",
+);
+/// Counter by site, topic.
+pub const NOTIFICATIONS_LOST: Name = name(
+    "twinlog_notifications_lost_total",
+    "Events or dead letters deleted by retention before the notifier or a webhook was past them.",
+);
+
 /// Gauge by name of the dependency: 1 or 0.
 pub const READY: Name = name("twinlog_ready", "Whether a dependency is ready.");
 /// Label: a dependency.

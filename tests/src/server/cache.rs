@@ -14,6 +14,8 @@ pub const KAFKA: &str = "kafka-4.1.0/libs";
 pub const MINIO: &str = "minio-v0.0.0-20260212201848-7aac2a2c5b7c/minio";
 /// MinIO's administration client, inside the cache.
 pub const MC: &str = "mc-v0.0.0-20250313080218-cf909e1063a9/mc";
+/// Prometheus' Alertmanager, inside the cache.
+pub const ALERTMANAGER: &str = "alertmanager-v0.28.1/alertmanager";
 /// The RustFS server, inside the cache.
 pub const RUSTFS: &str = "rustfs-1.0.1/rustfs";
 
@@ -39,6 +41,14 @@ pub fn minio() -> Result<PathBuf, ServerError> {
 /// [`ServerError::Missing`] where it is not in the cache.
 pub fn mc() -> Result<PathBuf, ServerError> {
     cached("mc", MC)
+}
+
+/// Prometheus' Alertmanager.
+///
+/// # Errors
+/// [`ServerError::Missing`] where it is not in the cache.
+pub fn alertmanager() -> Result<PathBuf, ServerError> {
+    cached("Alertmanager", ALERTMANAGER)
 }
 
 /// The RustFS server: `TWINLOG_RUSTFS`, else `rustfs` on `PATH`, else the cache.
@@ -101,6 +111,7 @@ mod tests {
         let pinned = |version: &str| format!("\nversion={version}\n");
         assert!(include_str!("../../../infra/tools/kafka.sh").contains(&format!("\nonce {} libs ", name(KAFKA))));
         assert!(include_str!("../../../infra/tools/minio.sh").contains(&pinned(&version(MINIO))));
+        assert!(include_str!("../../../infra/tools/alertmanager.sh").contains(&pinned(&version(ALERTMANAGER))));
         assert!(include_str!("../../../infra/tools/mc.sh").contains(&pinned(&version(MC))));
         assert!(include_str!("../../../infra/tools/rustfs.sh").contains(&pinned(&version(RUSTFS))));
     }

@@ -6,6 +6,7 @@
 //! says why, with the end of the server's log. Nothing here builds or fetches a program: [`cache`] says where they are,
 //! `infra/tools/` brings them.
 
+pub mod alertmanager;
 pub mod broker;
 pub mod cache;
 pub mod client;
@@ -20,6 +21,7 @@ pub mod rustfs;
 pub mod store;
 pub mod tls;
 
+pub use alertmanager::Alertmanager;
 pub use broker::Kafka;
 pub use error::ServerError;
 pub use port::Port;

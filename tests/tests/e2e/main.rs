@@ -17,6 +17,7 @@ mod large;
 mod loops;
 mod main_job;
 mod matrix;
+mod notifications;
 mod outages;
 mod scenario;
 mod sweeps;

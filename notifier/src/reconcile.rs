@@ -1,0 +1,101 @@
+//! What is on record in the control topic against what was told: an event is lost if its process ends between the two,
+//! and a hold that changes its reason ends the old one without a word.
+
+use std::collections::BTreeMap;
+
+use twinlog_control::{Control, Direction, Scope};
+use twinlog_schemas::{BucketName, SiteName};
+
+use crate::s3_reason;
+use crate::signal::Said;
+use crate::subject::{Kind, Subject};
+use crate::windows::{Closed, Windows};
+
+/// Since when each subject is on record and not told, or told and not on record. Milliseconds since the Unix epoch.
+#[derive(Debug, Default)]
+pub(crate) struct Doubted(BTreeMap<Subject, i64>);
+
+impl Doubted {
+    /// What is to be told although no event says so: what has been at odds for `patience_ms`.
+    pub(crate) fn due(
+        &mut self,
+        windows: &mut Windows,
+        stands: &Stands<'_>,
+        now_ms: i64,
+        patience_ms: i64,
+    ) -> Vec<Closed> {
+        let on_record = stands.all();
+        let ended = windows.standing().keys().filter(|subject| subject.is_on_record() && !stands.stands(subject));
+        let begun = on_record.keys().filter(|subject| !windows.standing().contains_key(*subject));
+        let at_odds: Vec<Subject> = ended.chain(begun).filter(|subject| !windows.gathers(subject)).cloned().collect();
+        self.0.retain(|subject, _| at_odds.contains(subject));
+        let mut closed = Vec::new();
+        for subject in at_odds {
+            let since = *self.0.entry(subject.clone()).or_insert(now_ms);
+            if now_ms - since < patience_ms {
+                continue;
+            }
+            self.0.remove(&subject);
+            closed.extend(match on_record.get(&subject) {
+                Some((said, since_us)) => windows.begin(subject, said.clone(), *since_us, now_ms),
+                None => windows.end(subject, Said::default()),
+            });
+        }
+        closed
+    }
+}
+
+/// Looks subjects up in the control topic.
+pub(crate) struct Stands<'a>(pub &'a Control);
+
+impl Stands<'_> {
+    /// Whether the control topic says so too.
+    fn stands(&self, subject: &Subject) -> bool {
+        let Ok(source) = SiteName::new(subject.source.as_str()) else { return false };
+        if subject.kind == Kind::Breaker {
+            return self.0.away().keys().any(|(of, away)| *of == source && away.as_str() == subject.reason);
+        }
+        let Some(scope) = scope(source, &subject.bucket) else { return false };
+        let paused = |direction: &Direction| subject.reason == "paused" && self.0.pause(direction).is_some();
+        self.0.hold(&scope).is_some_and(|hold| hold.reason.as_str() == subject.reason)
+            || matches!(&scope, Scope::Bucket(direction) if paused(direction))
+    }
+
+    /// Everything that is so, with its words and since when, microseconds since the Unix epoch.
+    fn all(&self) -> BTreeMap<Subject, (Said, i64)> {
+        let holds = self.0.holds().into_iter().map(|(scope, hold)| {
+            let subject = Subject {
+                kind: Kind::Hold,
+                source: scope.source().to_string(),
+                bucket: scope.bucket().map(ToString::to_string).unwrap_or_default(),
+                reason: hold.reason.to_string(),
+            };
+            let said = Said {
+                message: hold.message,
+                remedy: hold.reason.remedy().to_owned(),
+                since_us: Some(hold.since_us),
+                failure_reason: s3_reason::of_hold(hold.reason.as_str()),
+                example: None,
+            };
+            (subject, (said, hold.since_us))
+        });
+        let away = self.0.away().into_iter().map(|((source, site), away)| {
+            let subject = Subject {
+                kind: Kind::Breaker,
+                source: source.to_string(),
+                bucket: String::new(),
+                reason: site.to_string(),
+            };
+            let said = Said { message: away.message, since_us: Some(away.since_us), ..Said::default() };
+            (subject, (said, away.since_us))
+        });
+        holds.chain(away).collect()
+    }
+}
+
+fn scope(source: SiteName, bucket: &str) -> Option<Scope> {
+    if bucket.is_empty() {
+        return Some(Scope::Link(source));
+    }
+    BucketName::new(bucket).ok().map(|bucket| Scope::Bucket((source, bucket)))
+}

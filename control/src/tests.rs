@@ -9,9 +9,11 @@ use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
 use twinlog_schemas::{BucketName, SiteName};
 
-use crate::entry::{Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Stretch};
+use crate::entry::{
+    Away, DirtyBucket, Entry, Hold, Identity, Late, Pause, Release, Rewind, Skipped, Slice, Stretch, Stuck, TopicSeen,
+};
 use crate::key::{Direction, Key, Scope};
-use crate::{Control, Reason};
+use crate::{Control, Reason, Sweep, Why};
 
 fn direction() -> impl Strategy<Value = Direction> {
     ("[a-z0-9][a-z0-9-]{0,30}", "[a-z0-9][a-z0-9.-]{1,30}[a-z0-9]")
@@ -48,6 +50,16 @@ fn entry() -> impl Strategy<Value = Entry> {
         (partition(), direction(), slice).prop_map(|(p, at, slice)| Entry::Guard(p, at, slice)),
         (direction(), any::<i64>(), ".*")
             .prop_map(|((_, bucket), since_us, reason)| { Entry::Dirty(DirtyBucket { bucket, since_us, reason }) }),
+        (direction(), proptest::sample::select(Why::ALL), ".*", any::<i64>(), any::<i64>()).prop_map(
+            |(at, why, message, since_us, records)| Entry::Sweep(at, Sweep { why, message, since_us, records })
+        ),
+        (partition(), proptest::option::of("[0-9a-f]{32}"), any::<i32>(), any::<i32>())
+            .prop_map(|(p, id, partitions, now)| Entry::Topic(p.topic, TopicSeen { id, partitions, now })),
+        (direction(), any::<i64>()).prop_map(|(at, since_us)| Entry::Late(at, Late { since_us })),
+        (partition(), any::<i64>(), ".*", any::<i64>())
+            .prop_map(|(p, offset, message, since_us)| Entry::Stuck(p, Stuck { offset, message, since_us })),
+        (partition(), any::<i64>(), ".*", any::<i64>())
+            .prop_map(|(p, to, by, at_us)| Entry::Rewind(p, Rewind { to, by, at_us })),
     ]
 }
 

@@ -20,7 +20,7 @@ pub mod stamp;
 pub mod version;
 
 pub use change_event::{ChangeEvent, Told};
-pub use cloud_event::{BreakerTold, ChangeTold, CloudEvent, ConflictTold, EventType, HoldTold};
+pub use cloud_event::{BreakerTold, ChangeTold, CloudEvent, ConflictTold, EventType, HoldTold, LogTold, RetentionTold};
 pub use codec::{Codec, DecodeError, EncodeError, Published, PublishedSchema, RecordKind, SchemaError};
 pub use event_id::EventId;
 pub use fact::{Answer, Fact, FactBody, NullRegister, NullState, RegisterRef, Removal, StoreReading};

@@ -12,9 +12,11 @@ mod index;
 mod lanes;
 mod pid;
 mod producer;
+mod retention;
 mod stop;
 mod subscribed;
 mod tasks;
+mod watch;
 
 use std::sync::Arc;
 

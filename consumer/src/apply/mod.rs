@@ -18,6 +18,7 @@ mod record;
 mod settle;
 mod skipped;
 mod storms;
+mod stuck;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -44,6 +45,7 @@ use twinlog_tail::Tail;
 use crate::hold::Holds;
 use crate::link::Link;
 use crate::observe::Observer;
+use crate::plan::{Plan, Question, plan};
 use crate::transfer::Budget;
 
 /// How the consumer behaves.
@@ -142,7 +144,11 @@ pub struct Apply {
     /// The sources whose lifecycle's removals stay theirs.
     lifecycle_stays: BTreeSet<SiteName>,
     conflicts: conflicts::Conflicts,
+    plan: Planner,
 }
+
+/// How a record is planned.
+pub(crate) type Planner = for<'a> fn(Question<'a>) -> Plan;
 
 impl Apply {
     /// Puts the consumer together.
@@ -156,6 +162,7 @@ impl Apply {
             lifecycle_stays: stays.collect(),
             asked: asked::Asked::new(4_096, parts.config.sure_door_delay),
             conflicts: conflicts::Conflicts::new(4_096),
+            plan,
             planned: planned::Planned::new(65_536),
             guards: guards::Guards::new(parts.config.guard_every),
             reach: reach::Reach::default(),
@@ -168,5 +175,11 @@ impl Apply {
             facts_topics,
             parts,
         }
+    }
+
+    /// The same with another plan: for tests of what a broken one does.
+    #[cfg(test)]
+    pub(crate) fn planned_by(self, plan: Planner) -> Self {
+        Self { plan, ..self }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{IsError, KafkaError, KafkaResult};
@@ -12,11 +13,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::config::KafkaConfig;
 use super::context::Told;
+use super::convert::list;
 use super::elsewhere::{Held, run_elsewhere};
 use super::error::{kind_of, log_error, log_error_told};
+use super::identity;
 use crate::contract::Watermarks;
 use crate::error::{LogError, LogErrorKind};
-use crate::topic::{TopicInfo, TopicName, TopicPartition};
+use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
 
 pub(super) struct Asking {
     client: Arc<Held<StreamConsumer<Told>>>,
@@ -89,6 +92,32 @@ impl Asking {
             }
             None => Err(LogError::new(operation, at, LogErrorKind::UnknownTopic, "no such topic")),
         }
+    }
+
+    /// Which topics these are.
+    pub(super) async fn identities(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, TopicId>, LogError> {
+        let asked = topics.to_vec();
+        self.ask("identify topics of", self.brokers.clone(), move |client, timeout| {
+            identity::identities(client.client(), &asked, timeout)
+        })
+        .await
+    }
+
+    pub(super) async fn offset_at(&self, at: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError> {
+        self.must_exist("look up a time in", at).await?;
+        let asked = at.clone();
+        self.ask("look up a time in", at.to_string(), move |client, timeout| {
+            let times = list([(&asked, Offset::Offset(at_ms))])?;
+            let found = client.offsets_for_times(times, timeout)?;
+            let found = found.find_partition(asked.topic.as_str(), asked.partition);
+            let Some(found) = found else { return Ok(None) };
+            found.error()?;
+            Ok(match found.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            })
+        })
+        .await
     }
 
     pub(super) async fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks, LogError> {

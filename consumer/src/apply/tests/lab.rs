@@ -27,7 +27,9 @@ use twinlog_site::{BodyWish, ObjectReading, Reading, Site};
 use twinlog_tail::{Kind, Tail, Topic};
 
 use super::seen::Seen;
+use crate::apply::Planner;
 use crate::hold::{Direction, Holds, Reason};
+use crate::plan::plan;
 use crate::storm::StormLimits;
 use crate::{Apply, ApplyConfig, Doubts, Link, Parts};
 
@@ -53,6 +55,8 @@ pub(super) struct Setup {
     pub transit: Option<TransitPlan>,
     /// As [`ApplyConfig::park_after`].
     pub park_after: Option<Duration>,
+    /// How records are planned.
+    pub plan: Planner,
 }
 
 /// When removals stop the bucket.
@@ -60,7 +64,14 @@ pub(super) const STORM: StormLimits = StormLimits { window: Duration::from_secs(
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { quirks: Quirks::rustfs(), inline: 16 << 10, lifecycle_stays: false, transit: None, park_after: None }
+        Self {
+            quirks: Quirks::rustfs(),
+            inline: 16 << 10,
+            lifecycle_stays: false,
+            transit: None,
+            park_after: None,
+            plan,
+        }
     }
 }
 
@@ -160,7 +171,7 @@ impl Lab {
             Arc::clone(&clock),
             Ids::new(Arc::clone(&clock), 8),
         ));
-        let apply = Arc::new(Apply::new(Parts {
+        let apply = Apply::new(Parts {
             here: Arc::new(FaultySite::new(Arc::new(way), Arc::<Script>::clone(&target))),
             home: Arc::clone(&home),
             topics: topics.clone(),
@@ -181,7 +192,8 @@ impl Lab {
             holds: Arc::clone(&holds),
             tell: Arc::<Heard>::clone(&heard),
             config: ApplyConfig { park_after: setup.park_after, ..ApplyConfig::default() },
-        }));
+        });
+        let apply = Arc::new(apply.planned_by(setup.plan));
         let (keeping, stopped, owned) = (Arc::clone(&apply), stop.clone(), watch::Sender::new([0].into()));
         tokio::spawn(async move { stopped.run_until_cancelled(keeping.keep(owned.subscribe())).await });
         let (again, repeats) = mpsc::channel(8);

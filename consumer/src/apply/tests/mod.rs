@@ -14,4 +14,5 @@ mod letters;
 mod outages;
 mod removals;
 mod seen;
+mod stuck;
 mod uploads;

@@ -16,6 +16,8 @@ use crate::key::{Direction, Key};
 use crate::sweep::{Sweep, Why};
 use crate::view::Control;
 
+/// Whether a bucket is replicated from a site to here; of the site itself, whether from here.
+pub type Carries = Arc<dyn Fn(&SiteName, &BucketName) -> bool + Send + Sync>;
 /// Holds a direction whose topic cannot be read as it is, with the reason in words.
 pub type Unfit = Arc<dyn Fn(Direction, String) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
@@ -27,8 +29,8 @@ pub struct LogWatch {
     pub topics: Topics,
     /// The clusters of the sources from which links lead here, and of the site itself.
     pub homes: BTreeMap<SiteName, Arc<dyn Log>>,
-    /// Whether a bucket is replicated from a site to here; of the site itself, whether from here.
-    pub carries: Arc<dyn Fn(&SiteName, &BucketName) -> bool + Send + Sync>,
+    /// Which buckets are replicated.
+    pub carries: Carries,
     /// What is on record here.
     pub control: Arc<Control>,
     /// Who is told.

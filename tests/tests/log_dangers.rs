@@ -193,7 +193,9 @@ async fn a_log_that_is_not_what_it_was_is_noticed_and_read_on() {
         }
     };
     tokio::time::timeout(PATIENCE, added_is_there).await.unwrap();
-    put(&log, &added, "added", 2).await;
+    // A client that has written to the topic before learns of its new partitions only in a while.
+    let fresh = KafkaLog::connect(KafkaConfig::new(kafka.brokers(), "fresh")).await.unwrap();
+    put(&fresh, &added, "added", 2).await;
     until("the added partition is read", || reader.offsets("added") == [0, 1]).await;
     assert_eq!(reader.topics.lock().unwrap().last().unwrap().partitions, 3);
     running.stopped().await;

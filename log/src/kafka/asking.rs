@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::config::KafkaConfig;
 use super::context::Told;
 use super::convert::list;
-use super::elsewhere::{Held, run_elsewhere};
+use super::elsewhere::{Held, ask_elsewhere, run_elsewhere};
 use super::error::{kind_of, log_error, log_error_told};
 use super::identity;
 use crate::contract::Watermarks;
@@ -123,12 +123,14 @@ impl Asking {
     pub(super) async fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks, LogError> {
         // librdkafka waits for an unknown topic until its time is up.
         self.must_exist("watermarks of", at).await?;
-        let asked = at.clone();
-        self.ask("watermarks of", at.to_string(), move |client, timeout| {
+        let (asked, client, timeout) = (at.clone(), self.client.clone(), self.timeout);
+        // A partition that was just made has no leader yet.
+        let question = move || {
             let (first, next) = client.fetch_watermarks(asked.topic.as_str(), asked.partition, timeout)?;
             Ok(Watermarks { first, next })
-        })
-        .await
+        };
+        let wrong = |error: &KafkaError| log_error_told("watermarks of", at, error, &self.told);
+        ask_elsewhere("watermarks of", at, timeout, question, wrong).await.inspect(|_| self.told.forget())
     }
 }
 

@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use super::tests::{Recorder, committed, data, log_with, put, topic, watched};
 use super::{LaneConfig, Lost, TopicNow, Watch};
-use crate::Log;
 use crate::memory::{MemoryLog, spec};
 use crate::topic::{TopicName, TopicPartition};
+use crate::{Committed, Log};
 
 /// Remembers what it is told, lets topics be read whose partitions fit, and asks for what a test wants read once more.
 #[derive(Default)]
@@ -250,5 +250,24 @@ async fn what_is_asked_while_nobody_runs_is_done_at_the_start() {
     let running = watched(&log, "one", &handler, watch.clone(), LaneConfig::default());
     assert_eq!(offsets(&handler, 4).await, [0, 1, 2, 2]);
     assert_eq!(*watch.rewound.lock().unwrap(), [Some(2)]);
+    running.stopped().await;
+}
+
+/// Scenario: nothing happens in a partition for longer than Kafka keeps the commits of a group without members, and the
+/// commit is lost.
+/// Guarantee: it is repeated in time, so that what was read is not taken for lost later.
+#[tokio::test(start_paused = true)]
+async fn the_commit_of_a_quiet_partition_is_repeated() {
+    let log = log_with(2).await;
+    let (handler, watch) = both();
+    put(&log, 0, "a").await;
+    let running = watched(&log, "one", &handler, watch.clone(), LaneConfig::default());
+    handler.handled(1).await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(committed(&log, 0).await.start(), 1);
+    let lost = Committed { offset: 0, metadata: String::new() };
+    log.reader("apply").await.unwrap().commit(&data(0), &lost).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(13 * 3_600)).await;
+    assert_eq!(committed(&log, 0).await.start(), 1);
     running.stopped().await;
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::build;
@@ -45,6 +47,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: DlqCommand,
+    },
+    /// Have a stretch of the log read once more.
+    Offsets {
+        /// What to do.
+        #[command(subcommand)]
+        command: OffsetsCommand,
     },
     /// Show which topics exist, which are missing, and what they cost in partitions.
     Topics(Json),
@@ -92,11 +100,23 @@ pub enum BucketCommand {
     /// Show the buckets of every link and their state.
     List(Json),
     /// Let a bucket go on that waits for a person: after a delete storm, or made anew at one end.
-    Release(SteerOptions),
+    Release(ReleaseOptions),
     /// Stop applying a bucket until it is resumed; its changes wait in the log.
     Pause(SteerOptions),
     /// Let a paused bucket go on.
     Resume(SteerOptions),
+}
+
+/// `twinlog bucket release`.
+#[derive(Debug, clap::Args)]
+pub struct ReleaseOptions {
+    /// Which bucket, of which links.
+    #[command(flatten)]
+    pub steer: SteerOptions,
+    /// Also take back the request to sweep it: the sites were compared (`twinlog verify`), and nothing differs. Without
+    /// `--into`, also that for notices which the source has lost.
+    #[arg(long)]
+    pub swept: bool,
 }
 
 /// `twinlog bucket release|pause|resume`.
@@ -116,6 +136,44 @@ pub struct SteerOptions {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `twinlog offsets …`.
+#[derive(Debug, Subcommand)]
+pub enum OffsetsCommand {
+    /// Have the consumers beside a site read a bucket's change events once more, from a time on. What is as it should be
+    /// stays so. Asking again changes nothing.
+    Rewind(RewindOptions),
+}
+
+/// `twinlog offsets rewind`.
+#[derive(Debug, clap::Args)]
+pub struct RewindOptions {
+    /// The site beside which they are read.
+    #[arg(long, value_name = "SITE")]
+    pub at: SiteName,
+    /// Only what comes from this site.
+    #[arg(long, value_name = "SITE")]
+    pub from: Option<SiteName>,
+    /// The bucket.
+    #[arg(long)]
+    pub bucket: BucketName,
+    /// From which time on, RFC 3339, e.g. 2026-11-25T08:00:00Z; the time at which an event was written counts.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub to: OffsetDateTime,
+    /// Say what would be read once more, and ask for nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Who decides it, for the record.
+    #[arg(long, env = "USER", default_value = "operator")]
+    pub by: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| format!("{error}; write it like 2026-11-25T08:00:00Z"))
 }
 
 /// `twinlog status`.

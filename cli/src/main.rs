@@ -13,6 +13,8 @@ mod dlq;
 mod doctor;
 mod exit;
 mod finding;
+mod offsets;
+mod retention;
 mod run;
 mod show;
 mod status;
@@ -27,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, BucketCommand, Command, ConfigCommand};
+use args::{Args, BucketCommand, Command, ConfigCommand, OffsetsCommand};
 use bucket::Steer;
 use config::Config;
 use exit::{Exit, Failure};
@@ -63,11 +65,18 @@ fn command(args: Args) -> Result<Exit, Failure> {
                     BucketCommand::Enable(options) => bucket::enable(config, options).await,
                     BucketCommand::Disable(options) => bucket::disable(config, options).await,
                     BucketCommand::List(options) => bucket::list(config, options).await,
-                    BucketCommand::Release(options) => bucket::steer(config, Steer::Release, options).await,
+                    BucketCommand::Release(options) => {
+                        let what = if options.swept { Steer::ReleaseSwept } else { Steer::Release };
+                        bucket::steer(config, what, options.steer).await
+                    }
                     BucketCommand::Pause(options) => bucket::steer(config, Steer::Pause, options).await,
                     BucketCommand::Resume(options) => bucket::steer(config, Steer::Resume, options).await,
                 }
             })
+        }
+        Command::Offsets { command: OffsetsCommand::Rewind(options) } => {
+            let config = load(&path)?;
+            work(offsets::rewind(config, options))
         }
         Command::Status(options) => {
             let config = load(&path)?;

@@ -24,6 +24,8 @@ pub enum Outcome {
     Merged,
     /// Its bucket is held: it comes again when that goes on.
     Held,
+    /// The plan broke over it: its partition stands there.
+    Stuck,
 }
 
 impl Outcome {
@@ -38,6 +40,7 @@ impl Outcome {
             Outcome::Dead => "dead",
             Outcome::Merged => "merged",
             Outcome::Held => "held",
+            Outcome::Stuck => "stuck",
         }
     }
 }

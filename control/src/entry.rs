@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use twinlog_log::{TopicName, TopicPartition};
 use twinlog_schemas::{BucketName, ObjectKey, PublishedSchema, SiteName};
 
 use crate::key::{Direction, Key, Scope, StandingKey, UnknownKey};
 use crate::reason::Reason;
+use crate::sweep::Sweep;
 
 /// Something is held. Its record going away is what lets it go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +152,55 @@ pub struct Standing {
     pub remedy: String,
 }
 
+/// The oldest change event of a direction that waits has used up half of its topic's retention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
+}
+
+/// A topic as it was when it was first read beside this site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicSeen {
+    /// Its id, in hexadecimal digits, where the cluster has ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// How many partitions it had; a person accepts another number by `twinlog bucket enable`.
+    pub partitions: i32,
+    /// How many it was last seen to have.
+    pub now: i32,
+}
+
+/// A person wants a partition to be read once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewind {
+    /// From this offset on.
+    pub to: i64,
+    /// Who.
+    pub by: String,
+    /// When it was asked for, microseconds since the Unix epoch.
+    pub at_us: i64,
+}
+
+/// A partition stands at a record over which the planning itself breaks: a bug.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stuck {
+    /// The record's offset.
+    pub offset: i64,
+    /// What broke, in words.
+    pub message: String,
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
+}
+
+impl Stuck {
+    /// The word for it, where reasons of holds are told.
+    pub const REASON: &'static str = "bug";
+    /// What a person does about it.
+    pub const REMEDY: &'static str = "report it with the record that stands there (any Kafka tool shows it); the partition goes on by itself under a \
+         release that can plan the record";
+}
+
 /// A control record.
 #[derive(Debug, Clone)]
 pub enum Entry {
@@ -164,15 +215,25 @@ pub enum Entry {
     /// An identity.
     Identity(Direction, Identity),
     /// What was skipped of a facts partition.
-    Skipped(twinlog_log::TopicPartition, Direction, Skipped),
+    Skipped(TopicPartition, Direction, Skipped),
     /// A partition's part of a guard.
-    Guard(twinlog_log::TopicPartition, Direction, Slice),
+    Guard(TopicPartition, Direction, Slice),
     /// A dirty bucket.
     Dirty(DirtyBucket),
     /// Since when what a bucket tells is whole.
     Unbroken(BucketName, Unbroken),
     /// A sweep, by the other site and the bucket.
     Swept(Direction, Swept),
+    /// What comes from a site has to be swept.
+    Sweep(Direction, Sweep),
+    /// A direction that is late.
+    Late(Direction, Late),
+    /// A topic that is read.
+    Topic(TopicName, TopicSeen),
+    /// A partition to be read once more.
+    Rewind(TopicPartition, Rewind),
+    /// A partition that stands at a record.
+    Stuck(TopicPartition, Stuck),
     /// A published schema.
     Schema(PublishedSchema),
     /// What a person was told of and is not over yet.
@@ -210,6 +271,11 @@ impl Entry {
             Self::Dirty(dirty) => Key::Dirty(dirty.bucket.clone()),
             Self::Unbroken(bucket, _) => Key::Unbroken(bucket.clone()),
             Self::Swept(direction, _) => Key::Swept(direction.clone()),
+            Self::Sweep(direction, _) => Key::Sweep(direction.clone()),
+            Self::Late(direction, _) => Key::Late(direction.clone()),
+            Self::Topic(topic, _) => Key::Topic(topic.clone()),
+            Self::Rewind(partition, _) => Key::Rewind(partition.clone()),
+            Self::Stuck(partition, _) => Key::Stuck(partition.clone()),
             Self::Schema(schema) => Key::Schema(schema.fingerprint.clone()),
             Self::Standing(key, _) => Key::Standing(key.clone()),
         }
@@ -231,6 +297,11 @@ impl Entry {
             Self::Dirty(value) => serde_json::to_vec(value),
             Self::Unbroken(_, value) => serde_json::to_vec(value),
             Self::Swept(_, value) => serde_json::to_vec(value),
+            Self::Sweep(_, value) => serde_json::to_vec(value),
+            Self::Late(_, value) => serde_json::to_vec(value),
+            Self::Topic(_, value) => serde_json::to_vec(value),
+            Self::Rewind(_, value) => serde_json::to_vec(value),
+            Self::Stuck(_, value) => serde_json::to_vec(value),
             Self::Schema(value) => value.to_json(),
             Self::Standing(_, value) => serde_json::to_vec(value),
         }
@@ -255,6 +326,11 @@ impl Entry {
             Key::Dirty(_) => Self::Dirty(json(key, value)?),
             Key::Unbroken(bucket) => Self::Unbroken(bucket, json(key, value)?),
             Key::Swept(direction) => Self::Swept(direction, json(key, value)?),
+            Key::Sweep(direction) => Self::Sweep(direction, json(key, value)?),
+            Key::Late(direction) => Self::Late(direction, json(key, value)?),
+            Key::Topic(topic) => Self::Topic(topic, json(key, value)?),
+            Key::Rewind(partition) => Self::Rewind(partition, json(key, value)?),
+            Key::Stuck(partition) => Self::Stuck(partition, json(key, value)?),
             Key::Schema(_) => Self::Schema(json(key, value)?),
             Key::Standing(standing) => Self::Standing(standing, json(key, value)?),
         })

@@ -74,10 +74,34 @@ pub enum Key {
     Unbroken(BucketName),
     /// A [`crate::Swept`].
     Swept(Direction),
+    /// A [`crate::Sweep`].
+    Sweep(Direction),
+    /// A [`crate::Late`].
+    Late(Direction),
+    /// A [`crate::TopicSeen`].
+    Topic(TopicName),
+    /// A [`crate::Rewind`].
+    Rewind(TopicPartition),
+    /// A [`crate::Stuck`].
+    Stuck(TopicPartition),
     /// A published schema, by its fingerprint in hexadecimal digits.
     Schema(String),
     /// A [`crate::Standing`].
     Standing(StandingKey),
+}
+
+impl Key {
+    /// The partition whose offsets the record speaks of, where it does.
+    #[must_use]
+    pub fn partition(&self) -> Option<&TopicPartition> {
+        match self {
+            Self::Skipped(partition, _)
+            | Self::Guard(partition, _)
+            | Self::Rewind(partition)
+            | Self::Stuck(partition) => Some(partition),
+            _ => None,
+        }
+    }
 }
 
 /// A key that is none of ours, or a newer release's.
@@ -102,6 +126,11 @@ impl fmt::Display for Key {
             Self::Dirty(bucket) => write!(f, "dirty/{bucket}"),
             Self::Unbroken(bucket) => write!(f, "unbroken/{bucket}"),
             Self::Swept((other, bucket)) => write!(f, "swept/{other}/{bucket}"),
+            Self::Sweep((source, bucket)) => write!(f, "sweep/{source}/{bucket}"),
+            Self::Late((source, bucket)) => write!(f, "late/{source}/{bucket}"),
+            Self::Topic(topic) => write!(f, "topic/{topic}"),
+            Self::Rewind(partition) => write!(f, "rewind/{partition}"),
+            Self::Stuck(partition) => write!(f, "stuck/{partition}"),
             Self::Schema(fingerprint) => write!(f, "schema/{fingerprint}"),
             Self::Standing(StandingKey { kind, source, bucket, reason }) => {
                 write!(f, "standing/{kind}/{source}/{bucket}/{reason}")
@@ -136,6 +165,11 @@ fn parse(text: &str) -> Option<Key> {
             Key::Skipped(partition(topic, number)?, direction(source, bucket)?)
         }
         ["guard", topic, number, source, bucket] => Key::Guard(partition(topic, number)?, direction(source, bucket)?),
+        ["sweep", source, bucket] => Key::Sweep(direction(source, bucket)?),
+        ["late", source, bucket] => Key::Late(direction(source, bucket)?),
+        ["topic", topic] => Key::Topic(TopicName::new(topic).ok()?),
+        ["rewind", topic, number] => Key::Rewind(partition(topic, number)?),
+        ["stuck", topic, number] => Key::Stuck(partition(topic, number)?),
         ["dirty", bucket] => Key::Dirty(BucketName::new(bucket).ok()?),
         ["unbroken", bucket] => Key::Unbroken(BucketName::new(bucket).ok()?),
         ["swept", other, bucket] => Key::Swept(direction(other, bucket)?),

@@ -12,23 +12,33 @@
 //! | `identity` | the first consumer that sees the bucket's two ends | `bucket release`, which accepts those of then |
 //! | `away` | the consumer whose breaker opens | the same; the owner of lane 0 where that is gone |
 //! | `skipped`, `guard` | the owner of the partition's lane | the same |
-//! | `dirty`, `gap` | capture | a sweep |
+//! | `dirty` | capture | a sweep |
 //! | `unbroken` | `bucket enable`; whoever takes a dirty mark back | `bucket disable`: the entry stays, without a time |
 //! | `swept` | whoever sweeps | nobody: the next one replaces it |
+//! | `sweep` | whoever finds that records of the log are gone unread | a sweep; `bucket release --swept` |
+//! | `late` | the owner of lane 0 | the same |
+//! | `topic` | the first process that reads the topic, and each that finds it changed; `bucket enable` | nobody |
+//! | `rewind` | `offsets rewind` | the owner of the partition's lane, once it has begun there |
+//! | `stuck` | the owner of the partition's lane | the same, once the record is done |
 //! | `schema` | every producer beside the site | nobody |
 //! | `standing` | the notifier of the process that owns lane 0 | the same |
 
 pub mod entry;
 pub mod key;
 pub mod reason;
+pub mod sweep;
 pub mod view;
+pub mod watch;
 
 pub use entry::{
-    Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Standing, Stretch, Swept, Unbroken,
+    Away, DirtyBucket, Entry, Hold, Identity, Late, Pause, Release, Rewind, Skipped, Slice, Standing, Stretch, Stuck,
+    Swept, TopicSeen, Unbroken,
 };
 pub use key::{Direction, Key, Scope, StandingKey};
 pub use reason::Reason;
+pub use sweep::{Sweep, Why};
 pub use view::Control;
+pub use watch::LogWatch;
 
 #[cfg(test)]
 mod tests;

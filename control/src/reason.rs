@@ -72,6 +72,8 @@ reasons! {
     Credentials = "credentials", "correct the credentials of the site in the configuration";
     /// The clocks differ too much.
     ClockSkew = "clock-skew", "set the clocks of this machine and of the store";
+    /// A topic's partitions cannot be shared among the lanes.
+    PartitionsUnfit = "partitions-unfit", "raise the topic's partitions to a multiple of the lanes (`twinlog doctor` names it); they cannot be lowered";
     /// A person paused it.
     Paused = "paused", "`twinlog bucket resume` when it may go on";
 }

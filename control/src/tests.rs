@@ -10,10 +10,11 @@ use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec,
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::entry::{
-    Away, DirtyBucket, Entry, Hold, Identity, Pause, Release, Skipped, Slice, Standing, Stretch, Swept, Unbroken,
+    Away, DirtyBucket, Entry, Hold, Identity, Late, Pause, Release, Rewind, Skipped, Slice, Standing, Stretch, Stuck,
+    Swept, TopicSeen, Unbroken,
 };
 use crate::key::{Direction, Key, Scope, StandingKey};
-use crate::{Control, Reason};
+use crate::{Control, Reason, Sweep, Why};
 
 fn direction() -> impl Strategy<Value = Direction> {
     ("[a-z0-9][a-z0-9-]{0,30}", "[a-z0-9][a-z0-9.-]{1,30}[a-z0-9]")
@@ -65,6 +66,19 @@ fn entry() -> impl Strategy<Value = Entry> {
                 Entry::Standing(key, Standing { id: "id".into(), since_us: at, told_ms: at, count, message, remedy })
             }
         ),
+        (direction(), proptest::sample::select(Why::ALL), ".*", any::<i64>(), any::<i64>()).prop_map(
+            |(at, why, message, since_us, records)| Entry::Sweep(
+                at,
+                Sweep { why, message, since_us, last_us: since_us, records }
+            )
+        ),
+        (partition(), proptest::option::of("[0-9a-f]{32}"), any::<i32>(), any::<i32>())
+            .prop_map(|(p, id, partitions, now)| Entry::Topic(p.topic, TopicSeen { id, partitions, now })),
+        (direction(), any::<i64>()).prop_map(|(at, since_us)| Entry::Late(at, Late { since_us })),
+        (partition(), any::<i64>(), ".*", any::<i64>())
+            .prop_map(|(p, offset, message, since_us)| Entry::Stuck(p, Stuck { offset, message, since_us })),
+        (partition(), any::<i64>(), ".*", any::<i64>())
+            .prop_map(|(p, to, by, at_us)| Entry::Rewind(p, Rewind { to, by, at_us })),
     ]
 }
 

@@ -9,10 +9,12 @@ use twinlog_log::{Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::entry::{
-    Away, DirtyBucket, Entry, EntryError, Hold, Identity, Pause, Release, Skipped, Slice, Standing, Swept, Unbroken,
+    Away, DirtyBucket, Entry, EntryError, Hold, Identity, Late, Pause, Release, Rewind, Skipped, Slice, Standing,
+    Stuck, Swept, TopicSeen, Unbroken,
 };
 use crate::key::{Direction, Key, Scope, StandingKey};
 use crate::reason::Reason;
+use crate::sweep::Sweep;
 
 /// What is on record at one site.
 ///
@@ -358,7 +360,7 @@ impl Control {
     }
 
     /// Since when no notice of the bucket is known to be lost, microseconds since the Unix epoch: of no time while it is
-    /// dirty.
+    /// dirty. What the log lost of it is on record beside those who read it, as requests to sweep.
     #[must_use]
     pub fn unbroken_since_us(&self, bucket: &BucketName) -> Option<i64> {
         let dirty = self.get(&Key::Dirty(bucket.clone()), |_| Some(())).is_some();
@@ -384,6 +386,16 @@ impl Control {
         sweeps.into_iter().collect()
     }
 
+    /// What has to be swept, by direction; a direction from the site itself is what its own capture missed.
+    #[must_use]
+    pub fn sweeps(&self) -> BTreeMap<Direction, Sweep> {
+        let sweeps = self.all(|entry| match entry {
+            Entry::Sweep(direction, sweep) => Some((direction.clone(), sweep.clone())),
+            _ => None,
+        });
+        sweeps.into_iter().collect()
+    }
+
     /// What a person was told of and is not over yet.
     #[must_use]
     pub fn standing(&self) -> BTreeMap<StandingKey, Standing> {
@@ -392,6 +404,89 @@ impl Control {
             _ => None,
         });
         standing.into_iter().collect()
+    }
+
+    /// The request to sweep a direction.
+    #[must_use]
+    pub fn sweep(&self, direction: &Direction) -> Option<Sweep> {
+        self.get(&Key::Sweep(direction.clone()), |entry| match entry {
+            Entry::Sweep(_, sweep) => Some(sweep.clone()),
+            _ => None,
+        })
+    }
+
+    /// Since when a direction is late, if it is.
+    #[must_use]
+    pub fn late(&self, direction: &Direction) -> Option<Late> {
+        self.get(&Key::Late(direction.clone()), |entry| match entry {
+            Entry::Late(_, late) => Some(*late),
+            _ => None,
+        })
+    }
+
+    /// A topic as it was first seen.
+    #[must_use]
+    pub fn topic_seen(&self, topic: &TopicName) -> Option<TopicSeen> {
+        self.get(&Key::Topic(topic.clone()), |entry| match entry {
+            Entry::Topic(_, seen) => Some(seen.clone()),
+            _ => None,
+        })
+    }
+
+    /// The topics that are read, as they were first seen.
+    #[must_use]
+    pub fn topics_seen(&self) -> BTreeMap<TopicName, TopicSeen> {
+        let seen = self.all(|entry| match entry {
+            Entry::Topic(topic, seen) => Some((topic.clone(), seen.clone())),
+            _ => None,
+        });
+        seen.into_iter().collect()
+    }
+
+    /// The records that speak of offsets of a topic.
+    #[must_use]
+    pub fn about(&self, topic: &TopicName) -> Vec<Key> {
+        let about = |key: &Key| key.partition().is_some_and(|partition| partition.topic == *topic);
+        let records = self.records();
+        records.0.iter().filter(|(key, held)| held.entry.is_some() && about(key)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The partitions to be read once more.
+    #[must_use]
+    pub fn rewinds(&self) -> BTreeMap<TopicPartition, Rewind> {
+        let rewinds = self.all(|entry| match entry {
+            Entry::Rewind(partition, rewind) => Some((partition.clone(), rewind.clone())),
+            _ => None,
+        });
+        rewinds.into_iter().collect()
+    }
+
+    /// Whether and from where a partition is to be read once more.
+    #[must_use]
+    pub fn rewind(&self, partition: &TopicPartition) -> Option<Rewind> {
+        self.get(&Key::Rewind(partition.clone()), |entry| match entry {
+            Entry::Rewind(_, rewind) => Some(rewind.clone()),
+            _ => None,
+        })
+    }
+
+    /// The partitions that stand at a record.
+    #[must_use]
+    pub fn all_stuck(&self) -> BTreeMap<TopicPartition, Stuck> {
+        let stuck = self.all(|entry| match entry {
+            Entry::Stuck(partition, stuck) => Some((partition.clone(), stuck.clone())),
+            _ => None,
+        });
+        stuck.into_iter().collect()
+    }
+
+    /// The record at which a partition stands, if it does.
+    #[must_use]
+    pub fn stuck(&self, partition: &TopicPartition) -> Option<Stuck> {
+        self.get(&Key::Stuck(partition.clone()), |entry| match entry {
+            Entry::Stuck(_, stuck) => Some(stuck.clone()),
+            _ => None,
+        })
     }
 
     /// The schemas that producers beside the site have published.

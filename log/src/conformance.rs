@@ -33,6 +33,9 @@ pub trait Subject: Send + Sync {
 
     /// Deletes the records of a partition below `before`, as retention does.
     async fn trim(&self, partition: &TopicPartition, before: i64) -> Result<(), LogError>;
+
+    /// Deletes a topic.
+    async fn delete_topic(&self, topic: &TopicName) -> Result<(), LogError>;
 }
 
 /// Runs every check. `prefix` begins all topic and group names.
@@ -40,6 +43,8 @@ pub async fn run(subject: &dyn Subject, prefix: &str) -> Outcome {
     let case = |name: &str| Case { subject, prefix: format!("{prefix}.{name}") };
     topics::topics_are_created_once_and_described(&case("created")).await?;
     topics::nothing_is_created_by_asking(&case("asked")).await?;
+    topics::a_topic_made_anew_is_another_one(&case("anew")).await?;
+    topics::retention_is_what_the_topic_has(&case("kept")).await?;
     appending::appends_stand_in_the_order_of_their_first_poll(&case("order")).await?;
     appending::an_append_that_is_answered_can_be_read(&case("durable")).await?;
     appending::a_dropped_append_is_not_taken_back(&case("dropped")).await?;
@@ -49,6 +54,7 @@ pub async fn run(subject: &dyn Subject, prefix: &str) -> Outcome {
     reading::offsets_out_of_range_are_errors(&case("range")).await?;
     reading::an_unread_partition_does_not_stop_another(&case("unread")).await?;
     reading::commits_are_kept_with_their_metadata(&case("commits")).await?;
+    reading::a_time_is_found(&case("times")).await?;
     membership::lanes_are_handed_over(&case("handed")).await?;
     membership::leaving_waits_for_nobody(&case("leaving")).await?;
     membership::a_member_that_leaves_gives_its_lanes_up(&case("left")).await?;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::error::LogError;
 use crate::record::{Fetched, Position, Record};
-use crate::topic::{TopicInfo, TopicName, TopicPartition, TopicSpec};
+use crate::topic::{Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec};
 
 /// One Kafka cluster (or the in-memory log).
 ///
@@ -32,8 +32,19 @@ pub trait Log: Send + Sync + 'static {
     /// Creates a topic. An existing topic of this name is an error of kind [`crate::LogErrorKind::TopicExists`].
     async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError>;
 
+    /// Which topics these are, beyond their names. Topics that do not exist are left out, and all are by a cluster that
+    /// has no ids.
+    async fn identities(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, TopicId>, LogError>;
+
+    /// What these topics keep, as the cluster has it now. Topics that do not exist are left out.
+    async fn retention(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Retention>, LogError>;
+
     /// First offset and next offset of a partition.
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError>;
+
+    /// The offset of the first record of a partition whose time is `at_ms` (milliseconds since the Unix epoch) or later;
+    /// `None` where there is none.
+    async fn offset_at(&self, partition: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError>;
 
     /// What `group` has committed for these partitions; partitions without a commit are left out.
     async fn committed(

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
 use crate::error::{LogError, LogErrorKind};
 use crate::record::{Position, Record};
-use crate::topic::{TopicInfo, TopicName, TopicPartition, TopicSpec};
+use crate::topic::{Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec};
 
 /// What goes wrong with one append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +125,18 @@ impl Log for FaultyLog {
 
     async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
         self.inner.create_topic(spec).await
+    }
+
+    async fn identities(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, TopicId>, LogError> {
+        self.inner.identities(topics).await
+    }
+
+    async fn retention(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Retention>, LogError> {
+        self.inner.retention(topics).await
+    }
+
+    async fn offset_at(&self, partition: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError> {
+        self.inner.offset_at(partition, at_ms).await
     }
 
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError> {

@@ -28,4 +28,4 @@ pub use memory::MemoryLog;
 pub use partition::{lane_of, murmur2, partition_of, partition_of_record_key, record_key};
 pub use record::{Fetched, Headers, Position, Record};
 pub use tell::{Heard, Tell, TellTopic};
-pub use topic::{Cleanup, TopicInfo, TopicName, TopicPartition, TopicSpec, Topics};
+pub use topic::{Cleanup, Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec, Topics};

@@ -212,3 +212,31 @@ pub struct TopicInfo {
     /// The replication factor of the first partition.
     pub replication_factor: i32,
 }
+
+/// Which topic it is, beyond its name: one that was deleted and made anew under the same name is another one. The
+/// cluster's own id of it (KIP-516).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicId(pub u128);
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl std::str::FromStr for TopicId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(hex: &str) -> Result<Self, Self::Err> {
+        u128::from_str_radix(hex, 16).map(Self)
+    }
+}
+
+/// What a topic keeps, as the cluster has it now. `None` is without limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Milliseconds by age.
+    pub ms: Option<i64>,
+    /// Bytes of one partition.
+    pub bytes: Option<i64>,
+}

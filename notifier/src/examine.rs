@@ -1,7 +1,9 @@
 //! Understanding the events of a site's events topic.
 
 use serde::de::DeserializeOwned;
-use twinlog_schemas::{BreakerTold, CloudEvent, ConflictTold, EventType, HoldTold, ThresholdTold, VanishedTold};
+use twinlog_schemas::{
+    BreakerTold, CloudEvent, ConflictTold, EventType, HoldTold, LogTold, RetentionTold, ThresholdTold, VanishedTold,
+};
 
 use crate::s3_reason;
 use crate::signal::{Change, Said, Signal};
@@ -50,6 +52,23 @@ fn known(event: &CloudEvent, at_ms: i64) -> Option<Signal> {
             let said = Said { message, ..Said::default() };
             signal(Kind::Vanished, Change::Begun, (source_site, bucket, "vanished".to_owned()), versions, said)
         }
+        kind @ (EventType::RecordsLost | EventType::TopicRecreated | EventType::TopicGone) => {
+            let LogTold { source_site, bucket, records, message, .. } = data(event)?;
+            let reason = match kind {
+                EventType::RecordsLost => "records-lost",
+                EventType::TopicRecreated => "topic-recreated",
+                _ => "topic-gone",
+            };
+            let count = records.and_then(|records| u64::try_from(records).ok()).unwrap_or(1);
+            let of = (source_site, bucket.unwrap_or_default(), reason.to_owned());
+            signal(Kind::RecordsLost, Change::Begun, of, count, Said { message, ..Said::default() })
+        }
+        kind @ (EventType::RetentionBegun | EventType::RetentionEnded) => {
+            let RetentionTold { source_site, bucket, message, since_us, .. } = data(event)?;
+            let change = if kind == EventType::RetentionBegun { Change::Begun } else { Change::Over };
+            let said = Said { message, since_us: Some(since_us), ..Said::default() };
+            signal(Kind::Retention, change, (source_site, bucket, "half-used".to_owned()), 1, said)
+        }
         EventType::ConflictDecided => {
             let ConflictTold { bucket, category, winner, .. } = data(event)?;
             let message =
@@ -57,8 +76,8 @@ fn known(event: &CloudEvent, at_ms: i64) -> Option<Signal> {
             let said = Said { message, ..Said::default() };
             signal(Kind::Conflict, Change::Begun, (winner.site, bucket, category), 1, said)
         }
-        // Written by notifiers alone: one of another site's on this topic is passed on.
-        EventType::ReplicationFailed | EventType::Recovered => None,
+        // The last two are written by notifiers alone: one of another site's on this topic is passed on.
+        EventType::PartitionsChanged | EventType::ReplicationFailed | EventType::Recovered => None,
     }
 }
 

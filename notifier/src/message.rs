@@ -1,5 +1,6 @@
 //! Putting what is told into words: a CloudEvent.
 
+use twinlog_control::Sweep;
 use twinlog_schemas::{CloudEvent, EventType, ExampleTold, NotificationTold, SiteName};
 
 use crate::runbook;
@@ -84,6 +85,8 @@ pub(crate) fn remedy(subject: &Subject, said: &str) -> String {
     let default = match subject.kind {
         Kind::DeadLetters => "mend the reason, then replay them: `twinlog dlq list`, `twinlog dlq replay`",
         Kind::Vanished => "find out whether they were removed, then sweep with leave to create, or to remove",
+        Kind::RecordsLost => Sweep::REMEDY,
+        Kind::Retention => "find out why it waits, or raise the topic's retention with Kafka's tools",
         _ => "",
     };
     if said.is_empty() { default.to_owned() } else { said.to_owned() }
@@ -100,7 +103,10 @@ fn event_type(kind: Kind, tells: Tells) -> Option<EventType> {
         (Kind::Lag, Tells::Begun) => EventType::ThresholdMissed,
         (Kind::Lag, Tells::Over) => EventType::ThresholdRegained,
         (Kind::Vanished, Tells::Begun) => EventType::Vanished,
-        (Kind::DeadLetters | Kind::Vanished, Tells::Over) => EventType::Recovered,
+        (Kind::RecordsLost, Tells::Begun) => EventType::RecordsLost,
+        (Kind::DeadLetters | Kind::Vanished | Kind::RecordsLost, Tells::Over) => EventType::Recovered,
+        (Kind::Retention, Tells::Begun) => EventType::RetentionBegun,
+        (Kind::Retention, Tells::Over) => EventType::RetentionEnded,
         (Kind::Conflict, _) => EventType::ConflictDecided,
         (Kind::Other, _) => return None,
     })

@@ -20,6 +20,8 @@ pub const fn of_kind(kind: Kind) -> &'static str {
         Kind::DeadLetters => "dead-letters",
         Kind::Lag => "lag",
         Kind::Vanished => "vanished-versions",
+        Kind::RecordsLost => "records-lost",
+        Kind::Retention => "retention",
         Kind::Conflict => "conflicts",
         Kind::Other => "other-events",
     }

@@ -16,6 +16,10 @@ pub enum Kind {
     Lag,
     /// Versions are on one side only, and nothing says why.
     Vanished,
+    /// The log deleted records that nobody had read.
+    RecordsLost,
+    /// Half of a change topic's retention is used up by what waits.
+    Retention,
     /// Sites changed the same thing, and a rule decided.
     Conflict,
     /// An event of a type that the notifier knows nothing of: passed on.
@@ -35,8 +39,17 @@ pub enum Ends {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Hold, Self::Breaker, Self::DeadLetters, Self::Lag, Self::Vanished, Self::Conflict, Self::Other];
+    pub const ALL: [Self; 9] = [
+        Self::Hold,
+        Self::Breaker,
+        Self::DeadLetters,
+        Self::Lag,
+        Self::Vanished,
+        Self::RecordsLost,
+        Self::Retention,
+        Self::Conflict,
+        Self::Other,
+    ];
 
     /// The word, in metrics and in the control topic.
     #[must_use]
@@ -47,6 +60,8 @@ impl Kind {
             Self::DeadLetters => "dead-letters",
             Self::Lag => "lag",
             Self::Vanished => "vanished",
+            Self::RecordsLost => "records-lost",
+            Self::Retention => "retention",
             Self::Conflict => "conflict",
             Self::Other => "other",
         }
@@ -56,8 +71,8 @@ impl Kind {
     #[must_use]
     pub const fn ends(self) -> Ends {
         match self {
-            Self::Hold | Self::Breaker | Self::Lag => Ends::ByWord,
-            Self::DeadLetters | Self::Vanished => Ends::ByQuiet,
+            Self::Hold | Self::Breaker | Self::Lag | Self::Retention => Ends::ByWord,
+            Self::DeadLetters | Self::Vanished | Self::RecordsLost => Ends::ByQuiet,
             Self::Conflict | Self::Other => Ends::AtOnce,
         }
     }
@@ -71,6 +86,8 @@ impl Kind {
             Self::DeadLetters => Some("TwinlogDeadLetters"),
             Self::Lag => Some("TwinlogLag"),
             Self::Vanished => Some("TwinlogVanished"),
+            Self::RecordsLost => Some("TwinlogRecordsLost"),
+            Self::Retention => Some("TwinlogRetention"),
             Self::Conflict | Self::Other => None,
         }
     }

@@ -37,11 +37,23 @@ pub enum EventType {
     /// For a while nothing more of a kind that has no end of its own has come; sent by the notifier alone, data:
     /// [`NotificationTold`].
     Recovered,
+    /// The log deleted records that nobody had read; data: [`LogTold`].
+    RecordsLost,
+    /// A topic was deleted and made anew; data: [`LogTold`].
+    TopicRecreated,
+    /// A topic was deleted while it was read; data: [`LogTold`].
+    TopicGone,
+    /// A topic does not have the partitions that it was set up with; data: [`LogTold`].
+    PartitionsChanged,
+    /// The oldest change event that waits has used up half of its topic's retention; data: [`RetentionTold`].
+    RetentionBegun,
+    /// It has not any more; data: [`RetentionTold`].
+    RetentionEnded,
 }
 
 impl EventType {
     /// Every type.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::HoldBegun,
         Self::HoldEnded,
         Self::BreakerOpened,
@@ -52,6 +64,12 @@ impl EventType {
         Self::ThresholdRegained,
         Self::Vanished,
         Self::Recovered,
+        Self::RecordsLost,
+        Self::TopicRecreated,
+        Self::TopicGone,
+        Self::PartitionsChanged,
+        Self::RetentionBegun,
+        Self::RetentionEnded,
     ];
 
     /// The word.
@@ -69,6 +87,12 @@ impl EventType {
             Self::ThresholdRegained => "s3:Replication:OperationReplicatedAfterThreshold",
             Self::Vanished => "io.twinlog.versions.vanished",
             Self::Recovered => "io.twinlog.recovered",
+            Self::RecordsLost => "io.twinlog.log.records-lost",
+            Self::TopicRecreated => "io.twinlog.log.topic-recreated",
+            Self::TopicGone => "io.twinlog.log.topic-gone",
+            Self::PartitionsChanged => "io.twinlog.log.partitions-changed",
+            Self::RetentionBegun => "io.twinlog.retention.half-used",
+            Self::RetentionEnded => "io.twinlog.retention.regained",
         }
     }
 
@@ -295,6 +319,49 @@ pub struct ExampleTold {
     /// The error's words, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// The data of [`EventType::RecordsLost`], [`EventType::TopicRecreated`], [`EventType::TopicGone`] and
+/// [`EventType::PartitionsChanged`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogTold {
+    /// The site beside which the topic is read.
+    pub site: String,
+    /// The site that the topic tells of.
+    pub source_site: String,
+    /// The bucket; `None` where the topic tells of all of the site's.
+    pub bucket: Option<String>,
+    /// The topic.
+    pub topic: String,
+    /// The partition, where it is one.
+    pub partition: Option<i32>,
+    /// The first offset that may be missing.
+    pub from: Option<i64>,
+    /// The offset after the last.
+    pub to: Option<i64>,
+    /// How many of these records were not done.
+    pub records: Option<i64>,
+    /// What was found, in words.
+    pub message: String,
+}
+
+/// The data of [`EventType::RetentionBegun`] and [`EventType::RetentionEnded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionTold {
+    /// The source of the link.
+    pub source_site: String,
+    /// The target of the link.
+    pub target_site: String,
+    /// The bucket.
+    pub bucket: String,
+    /// How much of the retention is used up; at 100 the log deletes what waits.
+    pub used_percent: u32,
+    /// How many change events wait.
+    pub waiting: i64,
+    /// What was seen, in words.
+    pub message: String,
+    /// Since when there is, or was, an alarm: microseconds since the Unix epoch.
+    pub since_us: i64,
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ pub mod version;
 
 pub use change_event::{ChangeEvent, Told};
 pub use cloud_event::{
-    BreakerTold, ChangeTold, CloudEvent, ConflictTold, EventType, ExampleTold, HoldTold, NotificationTold,
-    ThresholdTold, VanishedTold,
+    BreakerTold, ChangeTold, CloudEvent, ConflictTold, EventType, ExampleTold, HoldTold, LogTold, NotificationTold,
+    RetentionTold, ThresholdTold, VanishedTold,
 };
 pub use codec::{Codec, DecodeError, EncodeError, Published, PublishedSchema, RecordKind, SchemaError};
 pub use event_id::EventId;

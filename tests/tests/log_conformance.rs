@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use twinlog_log::conformance::{self, Subject, record, spec};
-use twinlog_log::{Committed, KafkaConfig, KafkaLog, Log, LogError, LogErrorKind, TopicPartition};
+use twinlog_log::{Committed, KafkaConfig, KafkaLog, Log, LogError, LogErrorKind, TopicName, TopicPartition};
 use twinlog_tests::server::{Kafka, Life, Port};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -25,6 +25,10 @@ impl Subject for OnKafka {
 
     async fn trim(&self, partition: &TopicPartition, before: i64) -> Result<(), LogError> {
         self.0.trim(partition, before).await
+    }
+
+    async fn delete_topic(&self, topic: &TopicName) -> Result<(), LogError> {
+        self.0.delete_topic(topic).await
     }
 }
 

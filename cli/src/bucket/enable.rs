@@ -1,11 +1,11 @@
 //! Enabling a bucket: look at everything, refuse before anything is changed, then create, subscribe, and say of each
 //! thing whether it was done now or stood already. A second run changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
-use twinlog_control::{Entry, Unbroken};
+use twinlog_control::{Entry, TopicSeen, Unbroken};
 use twinlog_log::clock::{Clock, SystemClock};
 use twinlog_log::{LogErrorKind, TopicInfo, TopicName};
 use twinlog_schemas::{BucketName, SiteName};
@@ -34,6 +34,7 @@ pub async fn enable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<
     if any_failed(&findings) {
         return Ok(findings);
     }
+    findings.extend(accept(deployment, bucket).await?);
     for site in sources(&deployment.config, bucket) {
         findings.extend(subscribe(deployment, &site, bucket).await?);
     }
@@ -102,6 +103,26 @@ async fn topics(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<Find
     };
     let findings = stream::iter(wanted).map(one).buffered(CREATING_AT_ONCE).collect::<Vec<_>>().await;
     findings.into_iter().collect()
+}
+
+/// Takes the number of partitions that the bucket's topics have as the one that they were set up with.
+async fn accept(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
+    let ours: BTreeSet<TopicName> =
+        wanted::for_bucket(&deployment.config, bucket).into_iter().map(|wanted| wanted.spec.name).collect();
+    let mut findings = Vec::new();
+    for site in deployment.config.sites_of(bucket) {
+        let control = control(deployment, &site).await?;
+        let seen = control
+            .topics_seen()
+            .into_iter()
+            .filter(|(topic, seen)| ours.contains(topic) && seen.partitions != seen.now);
+        for (topic, seen) in seen.collect::<Vec<_>>() {
+            let what = format!("its {} partitions are accepted; it was set up with {}", seen.now, seen.partitions);
+            findings.push(Finding::done(format!("topic {topic} at {site}"), what));
+            control.put(Entry::Topic(topic, TopicSeen { partitions: seen.now, ..seen })).await;
+        }
+    }
+    Ok(findings)
 }
 
 async fn create(deployment: &Deployment, wanted: &Wanted) -> Result<Finding, Failure> {

@@ -20,6 +20,8 @@ use crate::finding::Finding;
 pub enum Steer {
     /// What it is held for is seen: it may go on.
     Release,
+    /// The same, and it needs no sweep any more.
+    ReleaseSwept,
     /// Stop.
     Pause,
     /// Go on after a pause.
@@ -38,8 +40,24 @@ pub async fn steer(deployment: &Deployment, what: Steer, options: &SteerOptions)
     let mut findings = Vec::new();
     for link in links {
         findings.push(one(deployment, what, link, options).await?);
+        if what == Steer::ReleaseSwept {
+            let direction = (link.source.clone(), options.bucket.clone());
+            findings.extend(swept(deployment, &link.target, &direction).await?);
+            if options.into.is_none() {
+                findings.extend(swept(deployment, &link.source, &direction).await?);
+            }
+        }
     }
     Ok(findings)
+}
+
+/// Takes the request to sweep a direction back that stands at a site, if there is one.
+async fn swept(deployment: &Deployment, at: &SiteName, direction: &Direction) -> Result<Option<Finding>, Failure> {
+    let control = control(deployment, at).await?;
+    let Some(sweep) = control.sweep(direction) else { return Ok(None) };
+    control.remove(Key::Sweep(direction.clone())).await;
+    let subject = format!("bucket {} from {}", direction.1, direction.0);
+    Ok(Some(Finding::done(subject, format!("counts as swept at {at}; {}: {}", sweep.why, sweep.message))))
 }
 
 async fn one(
@@ -62,7 +80,7 @@ async fn one(
     };
     let paused = control.pause(&direction);
     Ok(match what {
-        Steer::Release => match control.hold(&Scope::Bucket(direction.clone())) {
+        Steer::Release | Steer::ReleaseSwept => match control.hold(&Scope::Bucket(direction.clone())) {
             None => Finding::ok(subject, "it is not held"),
             Some(_) => match control.let_go(&direction, &options.by).await {
                 Some(hold) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use twinlog_log::{TopicInfo, TopicName};
 
+use crate::bucket::control;
 use crate::deployment::Deployment;
 use crate::finding::{Finding, Level};
 use crate::topics::needed;
@@ -32,7 +33,32 @@ pub async fn examine(deployment: &Deployment) -> (Existing, Vec<Finding>) {
         }
     }
     findings.extend(topics(deployment, &existing));
+    findings.extend(added(deployment, &existing).await);
     (existing, findings)
+}
+
+/// Partitions that were added to topics which are read.
+async fn added(deployment: &Deployment, existing: &Existing) -> Vec<Finding> {
+    let mut findings = BTreeMap::new();
+    for (site, config) in &deployment.config.sites {
+        if !existing.contains_key(&config.cluster) {
+            continue;
+        }
+        match control(deployment, site).await {
+            Ok(control) => {
+                for (topic, seen) in control.topics_seen() {
+                    let found = existing.values().find_map(|topics| topics.get(&topic));
+                    let raised = wanted::raised(&topic, Some(seen.partitions), found);
+                    findings.extend(raised.map(|finding| (topic, finding)));
+                }
+            }
+            Err(failure) => {
+                let finding = Finding::warn(format!("control of {site}"), "cannot be read", failure.to_string());
+                findings.insert(deployment.config.topics.names.control(site), finding);
+            }
+        }
+    }
+    findings.into_values().collect()
 }
 
 fn topics(deployment: &Deployment, existing: &Existing) -> Vec<Finding> {

@@ -18,7 +18,7 @@ use super::enabled::Enabled;
 use super::index::{Indexed, open};
 use super::stop::Stop;
 use super::tasks::Tasks;
-use super::{consumer, control, producer};
+use super::{consumer, control, producer, watch};
 use crate::args::{Half, RunOptions};
 use crate::config::Config;
 use crate::deployment::Deployment;
@@ -134,6 +134,7 @@ impl Beside {
             member,
             lease,
         });
+        watch::show(&shared, &mut rest);
         let mut follows: Vec<Follows> = Vec::new();
         if options.runs(Half::Producer) {
             follows.push(producer::start(&shared, &mut work).await?);

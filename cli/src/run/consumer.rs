@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use tokio::sync::watch;
+use tokio::sync::watch::{Receiver, Sender};
 use twinlog_consumer::hold::Holds;
 use twinlog_consumer::{Apply, ApplyConfig, Link, Parts};
-use twinlog_log::lane::{LaneConfig, LaneGroup, Source};
+use twinlog_log::lane::{LaneConfig, LaneGroup, Source, Watch};
 use twinlog_log::{Tell, TellTopic, TopicName};
 use twinlog_schemas::{BucketName, SiteName};
 
 use super::beside::Shared;
 use super::tasks::Tasks;
-use super::{lanes, notifier};
+use super::{lanes, notifier, retention, watch};
 use crate::config::{Config, Lifecycle, LinkConfig};
 use crate::exit::Failure;
 use crate::telemetry::{ConsumerMetrics, Follows, names};
@@ -30,10 +30,13 @@ pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Fa
         tracing::info!(site = %at, "no link leads into this site: nothing to apply");
         return Ok(Vec::new());
     }
-    let apply = Arc::new(Apply::new(parts(shared)?));
+    let parts = parts(shared)?;
+    let watching = watch::of_apply(shared, &parts.holds, &parts.tell);
+    let tell = Arc::clone(&parts.tell);
+    let apply = Arc::new(Apply::new(parts));
     let reported = shared.readiness.needs("lanes of apply");
     let stop = shared.stop.work.clone();
-    let owned = watch::Sender::new(BTreeSet::new());
+    let owned = Sender::new(BTreeSet::new());
     let reporting = lanes::report(owned.subscribe(), reported.clone(), stop.clone());
     tasks.add("lanes of apply, report", async move {
         reporting.await;
@@ -45,6 +48,7 @@ pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Fa
         stopped.run_until_cancelled(letters.letters(lanes)).await;
         Ok(())
     });
+    retention::watch(shared, tell, owned.subscribe(), tasks)?;
     let (due, stopped) = (Arc::clone(&apply), stop.clone());
     tasks.add("removals due", async move {
         due.removals_due(stopped).await;
@@ -57,13 +61,14 @@ pub fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Fa
     let running = Arc::clone(shared);
     tasks.add("lanes of apply", async move {
         let seed = running.ids.seed();
-        lanes::keep(|| group(&running, &apply, &sources, &owned), reported, seed, stop).await
+        lanes::keep(|| group(&running, (&apply, &watching), &sources, &owned), reported, seed, stop).await
     });
     Ok(follows)
 }
 
-/// Keeps the holds, and has the lanes look at their topics again when another direction is held or goes on.
-fn holds(shared: &Arc<Shared>, apply: &Arc<Apply>, owned: watch::Receiver<BTreeSet<i32>>, tasks: &mut Tasks) {
+/// Keeps the holds, and has the lanes look at their topics again when another direction is held or goes on, or a
+/// partition is to be read once more.
+fn holds(shared: &Arc<Shared>, apply: &Arc<Apply>, owned: Receiver<BTreeSet<i32>>, tasks: &mut Tasks) {
     let (keeper, stop) = (Arc::clone(apply), shared.stop.work.clone());
     tasks.add("holds", async move {
         stop.run_until_cancelled(keeper.keep(owned)).await;
@@ -73,13 +78,13 @@ fn holds(shared: &Arc<Shared>, apply: &Arc<Apply>, owned: watch::Receiver<BTreeS
     let [_, discover_now] = shared.enabled.changed.clone();
     tasks.add("held topics", async move {
         let looking = async {
-            let mut before = BTreeSet::new();
+            let mut before = (BTreeSet::new(), BTreeMap::new());
             loop {
                 let changed = control.changed();
-                let held: BTreeSet<_> = control.holds().into_keys().collect();
-                if held != before {
+                let steered: (BTreeSet<_>, _) = (control.holds().into_keys().collect(), control.rewinds());
+                if steered != before {
                     discover_now.notify_one();
-                    before = held;
+                    before = steered;
                 }
                 changed.await;
             }
@@ -207,7 +212,12 @@ fn thresholds(shared: &Shared, config: &Config, at: &SiteName) {
     }
 }
 
-fn group(shared: &Shared, apply: &Arc<Apply>, sources: &[Source], owned: &watch::Sender<BTreeSet<i32>>) -> LaneGroup {
+fn group(
+    shared: &Shared,
+    (apply, watching): (&Arc<Apply>, &Arc<dyn Watch>),
+    sources: &[Source],
+    owned: &Sender<BTreeSet<i32>>,
+) -> LaneGroup {
     let (config, at) = (shared.config(), &shared.at);
     let names = &config.topics.names;
     let [_, discover_now] = &shared.enabled.changed;
@@ -220,6 +230,7 @@ fn group(shared: &Shared, apply: &Arc<Apply>, sources: &[Source], owned: &watch:
         lanes_topic: names.lanes(at),
         sources: sources.to_vec(),
         handler: Arc::<Apply>::clone(apply),
+        watch: Arc::clone(watching),
         config: LaneConfig { concurrency, drain: shared.drain(), ..LaneConfig::default() },
         discover_every: DISCOVER,
         discover_now: Arc::clone(discover_now),

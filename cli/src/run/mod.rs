@@ -13,11 +13,13 @@ mod lanes;
 mod notifier;
 mod pid;
 mod producer;
+mod retention;
 mod stop;
 mod subscribed;
 mod sweeper;
 mod tasks;
 mod thresholds;
+mod watch;
 
 use std::sync::Arc;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use twinlog_log::lane::{LaneConfig, LaneGroup, Source};
+use tokio::sync::watch::Sender;
+use twinlog_log::lane::{LaneConfig, LaneGroup, Source, Watch};
 use twinlog_producer::intake::serve;
 use twinlog_producer::{
     BucketSettings, CaptureConfig, IntakeConfig, Parts, Producer, QuarantineConfig, Selection, Token,
@@ -18,6 +18,7 @@ use super::lanes;
 use super::subscribed;
 use super::sweeper;
 use super::tasks::Tasks;
+use super::watch;
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::telemetry::{Follows, ProducerMetrics};
@@ -59,7 +60,7 @@ pub async fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Follows, F
     let producer = Arc::new(Producer::new(parts, capture).map_err(|error| Failure::internal(error.to_string()))?);
 
     intake(shared, &producer, tasks).await?;
-    let owned = watch::Sender::new(BTreeSet::new());
+    let owned = Sender::new(BTreeSet::new());
     if let Some(door) = door {
         let site = Arc::clone(shared.deployment.site(at)?);
         let subscribed = subscribed::follow(tasks, site, shared.enabled.own.clone(), shared.stop.work.clone());
@@ -116,7 +117,7 @@ async fn intake(shared: &Arc<Shared>, producer: &Producer, tasks: &mut Tasks) ->
     Ok(())
 }
 
-fn captures(shared: &Arc<Shared>, producer: &Arc<Producer>, owned: watch::Sender<BTreeSet<i32>>, tasks: &mut Tasks) {
+fn captures(shared: &Arc<Shared>, producer: &Arc<Producer>, owned: Sender<BTreeSet<i32>>, tasks: &mut Tasks) {
     let reported = shared.readiness.needs("lanes of capture");
     let stop = shared.stop.work.clone();
     let reporting = lanes::report(owned.subscribe(), reported.clone(), stop.clone());
@@ -124,6 +125,7 @@ fn captures(shared: &Arc<Shared>, producer: &Arc<Producer>, owned: watch::Sender
         reporting.await;
         Ok(())
     });
+    let watching = watch::of_capture(shared);
     let (shared, producer) = (Arc::clone(shared), Arc::clone(producer));
     tasks.add("lanes of capture", async move {
         let seed = shared.ids.seed();
@@ -137,7 +139,7 @@ fn captures(shared: &Arc<Shared>, producer: &Arc<Producer>, owned: watch::Sender
             () = stop.cancelled() => return Ok(()),
             () = first => {}
         }
-        lanes::keep(|| group(&shared, &producer, &owned), reported, seed, stop.clone()).await
+        lanes::keep(|| group(&shared, &producer, &watching, &owned), reported, seed, stop.clone()).await
     });
 }
 
@@ -150,7 +152,7 @@ async fn publish(producer: &Producer, seed: u64) {
     }
 }
 
-fn group(shared: &Shared, producer: &Producer, owned: &watch::Sender<BTreeSet<i32>>) -> LaneGroup {
+fn group(shared: &Shared, producer: &Producer, watching: &Arc<dyn Watch>, owned: &Sender<BTreeSet<i32>>) -> LaneGroup {
     let names = &shared.config().topics.names;
     let notices = names.notices(&shared.at);
     let [discover_now, _] = &shared.enabled.changed;
@@ -166,6 +168,7 @@ fn group(shared: &Shared, producer: &Producer, owned: &watch::Sender<BTreeSet<i3
             wants: Arc::new(move |topic| *topic == notices),
         }],
         handler: producer.capture(),
+        watch: Arc::clone(watching),
         config: LaneConfig { concurrency: CONCURRENCY, drain: shared.drain(), ..LaneConfig::default() },
         discover_every: DISCOVER,
         discover_now: Arc::clone(discover_now),

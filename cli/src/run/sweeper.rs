@@ -158,7 +158,11 @@ impl Plan<'_> {
             let wanted = |(pair, every): (Pair, Option<Duration>)| {
                 // Of a pair, the site whose name comes first sees to the time.
                 let turn = pair.left == *self.at && every.is_some_and(|every| self.overdue(&pair, every, now_us));
-                (dirty.contains(bucket) || turn).then_some(pair)
+                let lost = [self.at, pair.other(self.at)].into_iter().any(|source| {
+                    let direction = (source.clone(), bucket.clone());
+                    self.control.sweep(&direction).is_some()
+                });
+                (dirty.contains(bucket) || lost || turn).then_some(pair)
             };
             (bucket.clone(), pairs.into_iter().filter_map(wanted).collect::<Vec<_>>())
         });
@@ -186,7 +190,7 @@ impl Plan<'_> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use twinlog_control::{DirtyBucket, Entry};
+    use twinlog_control::{DirtyBucket, Entry, Key, Sweep, Why};
     use twinlog_log::clock::{Clock, Ids, SystemClock};
     use twinlog_log::{Log, MemoryLog};
 
@@ -230,6 +234,13 @@ mod tests {
         let every = EXAMPLE.replacen("# sweep_every = \"never\"", "sweep_every = \"1d\"", 1);
         let daily = Config::parse(&every, &BTreeMap::new()).unwrap();
         assert_eq!(due(&daily, &control, &tried, now_us), ["a-bucket"], "never swept yet");
+        let lost = Sweep { why: Why::RecordsLost, message: String::new(), since_us: 1, last_us: 1, records: 1 };
+        control.put(Entry::Sweep((SiteName::new("west").unwrap(), bucket("b-bucket")), lost)).await;
+        tried.clear();
+        control.remove(Key::Dirty(bucket("b-bucket"))).await;
+        assert_eq!(due(&off, &control, &tried, now_us), ["b-bucket"], "of which the log lost records");
+        tried.insert(bucket("b-bucket"), now_us - 1);
+
         let swept = |ago_us| Swept { ended_us: Some(now_us - ago_us), ..Swept::default() };
         let with = (SiteName::new("west").unwrap(), bucket("a-bucket"));
         control.put(Entry::Swept(with.clone(), swept(DAY_US - 1))).await;

@@ -7,7 +7,7 @@ mod letters;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use twinlog_control::{Control, Direction, Reason, Scope, Swept};
+use twinlog_control::{Control, Direction, Reason, Scope, Stuck, Sweep, Swept};
 use twinlog_log::clock::{Clock, SystemClock};
 use twinlog_log::{TopicInfo, TopicName};
 use twinlog_schemas::BucketName;
@@ -17,6 +17,7 @@ use crate::bucket::control;
 use crate::config::{Config, LinkConfig};
 use crate::deployment::{ASKING, Deployment};
 use crate::exit::{Exit, Failure};
+use crate::retention::{ALARM, percent};
 use crate::{show, wanted};
 
 use letters::Open;
@@ -51,6 +52,12 @@ struct Bucket {
     oldest_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<Held>,
+    /// How much of the retention the oldest of them has used up, in percent; at 100 the log deletes it unread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention_used_percent: Option<u32>,
+    /// Why it has to be swept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<Held>,
 }
 
 /// A hold.
@@ -75,6 +82,12 @@ struct Site {
     dirty_buckets: Vec<String>,
     /// The last sweep of each bucket with each other site.
     sweeps: Vec<LastSweep>,
+    /// Partitions that stand at a record, with what broke.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    stuck: BTreeMap<String, Held>,
+    /// Buckets whose notices were lost, with why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sweep_buckets: BTreeMap<String, Held>,
 }
 
 /// The last sweep of a bucket, or the one under way.
@@ -122,7 +135,16 @@ async fn look(deployment: &Deployment, only: Option<&BucketName>) -> Result<Stat
         let dirty_buckets = control.dirty().into_iter().map(|dirty| dirty.bucket.to_string()).collect();
         let sweeps = control.last_sweeps().into_iter().map(|(of, swept)| last_sweep(&of, &swept)).collect();
         let open_dead_letters = letters::open(deployment, site, dead_letters, only).await?;
-        sites.push(Site { site: site.to_string(), dead_letters, open_dead_letters, dirty_buckets, sweeps });
+        let own = control.sweeps().into_iter().filter(|((source, _), _)| source == site);
+        let sweep_buckets =
+            own.map(|((_, bucket), sweep)| (bucket.to_string(), to_be_swept(deployment, sweep))).collect();
+        let stuck = control.all_stuck().into_iter().map(|(at, stuck)| {
+            let at = format!("{at} at offset {}", stuck.offset);
+            (at, standing(deployment, stuck))
+        });
+        let stuck = stuck.collect();
+        let site = site.to_string();
+        sites.push(Site { site, dead_letters, open_dead_letters, dirty_buckets, sweeps, stuck, sweep_buckets });
     }
     Ok(Status { links, sites })
 }
@@ -143,12 +165,16 @@ async fn of_link(
             continue;
         }
         let waiting = lag::waiting(deployment, link, topic).await?;
-        let scope = Scope::Bucket((link.source.clone(), bucket.clone()));
+        let direction = (link.source.clone(), bucket.clone());
+        let sweep = control.sweep(&direction).map(|sweep| to_be_swept(deployment, sweep));
+        let scope = Scope::Bucket(direction);
         buckets.push(Bucket {
             bucket: bucket.to_string(),
             waiting: waiting.records,
+            retention_used_percent: waiting.oldest_ms.map(|_| percent(waiting.used)),
             oldest_seconds: waiting.oldest_ms.map(|ms| (SystemClock.now_ms() - ms).max(0) / 1_000),
             hold: held(deployment, control, &scope),
+            sweep,
         });
     }
     let away = control.away().into_iter().find(|((source, _), _)| *source == link.source);
@@ -165,8 +191,13 @@ fn held(deployment: &Deployment, control: &Control, scope: &Scope) -> Option<Hel
         message: hold.message,
         held_seconds: (SystemClock.now_us() - hold.since_us).max(0) / 1_000_000,
         remedy: reason.remedy().to_owned(),
-        runbook: format!("{}#{reason}", deployment.config.notifier.runbook),
+        runbook: page(deployment, reason.as_str()),
     })
+}
+
+/// Where the runbook speaks of it.
+fn page(deployment: &Deployment, section: &str) -> String {
+    format!("{}#{section}", deployment.config.notifier.runbook)
 }
 
 fn last_sweep((with, bucket): &Direction, swept: &Swept) -> LastSweep {
@@ -180,12 +211,42 @@ fn last_sweep((with, bucket): &Direction, swept: &Swept) -> LastSweep {
     }
 }
 
+fn standing(deployment: &Deployment, stuck: Stuck) -> Held {
+    Held {
+        reason: Stuck::REASON.to_owned(),
+        message: stuck.message,
+        held_seconds: (SystemClock.now_us() - stuck.since_us).max(0) / 1_000_000,
+        remedy: Stuck::REMEDY.to_owned(),
+        runbook: page(deployment, "stuck"),
+    }
+}
+
+impl Bucket {
+    /// Whether half of the retention is used up.
+    fn late(&self) -> bool {
+        self.retention_used_percent.is_some_and(|percent| f64::from(percent) >= ALARM * 100.0)
+    }
+}
+
+fn to_be_swept(deployment: &Deployment, sweep: Sweep) -> Held {
+    Held {
+        reason: sweep.why.to_string(),
+        message: sweep.message,
+        held_seconds: (SystemClock.now_us() - sweep.since_us).max(0) / 1_000_000,
+        remedy: Sweep::REMEDY.to_owned(),
+        runbook: page(deployment, "records-lost"),
+    }
+}
+
 impl Status {
     fn troubled(&self) -> bool {
-        let held =
-            |link: &Link| link.hold.is_some() || link.away.is_some() || link.buckets.iter().any(|b| b.hold.is_some());
+        let of_bucket = |bucket: &Bucket| bucket.hold.is_some() || bucket.sweep.is_some() || bucket.late();
+        let of_link = |link: &Link| link.hold.is_some() || link.away.is_some() || link.buckets.iter().any(of_bucket);
         let open = |site: &Site| site.open_dead_letters.as_ref().is_none_or(|open| !open.is_empty());
-        self.links.iter().any(held) || self.sites.iter().any(|site| open(site) || !site.dirty_buckets.is_empty())
+        let of_site = |site: &Site| {
+            open(site) || !(site.dirty_buckets.is_empty() && site.sweep_buckets.is_empty() && site.stuck.is_empty())
+        };
+        self.links.iter().any(of_link) || self.sites.iter().any(of_site)
     }
 }
 
@@ -204,7 +265,15 @@ fn text(status: &Status) -> String {
             let oldest = bucket.oldest_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds} s"));
             let state = bucket.hold.as_ref().map_or_else(|| "runs".to_owned(), |hold| format!("held: {}", hold.reason));
             rows.push(vec![link.link.clone(), bucket.bucket.clone(), bucket.waiting.to_string(), oldest, state]);
-            notes.extend(bucket.hold.as_ref().map(|hold| note(&format!("{} {}", link.link, bucket.bucket), hold)));
+            let name = format!("{} {}", link.link, bucket.bucket);
+            notes.extend(bucket.hold.as_ref().map(|hold| note(&name, hold)));
+            if let Some(percent) = bucket.retention_used_percent.filter(|_| bucket.late()) {
+                notes.push(format!(
+                    "{name}: the oldest change has used up {percent} % of the topic's retention; at 100 % it is deleted \
+                     unread\n  to do: find out why it waits, or raise the topic's retention with Kafka's tools"
+                ));
+            }
+            notes.extend(bucket.sweep.as_ref().map(|sweep| note(&format!("{name}: to be swept"), sweep)));
         }
     }
     for site in &status.sites {
@@ -218,6 +287,12 @@ fn text(status: &Status) -> String {
         for bucket in &site.dirty_buckets {
             let what = "could not be captured for a while: it is swept by itself once it is mended";
             notes.push(format!("{}: bucket {bucket} {what}", site.site));
+        }
+        for (partition, stuck) in &site.stuck {
+            notes.push(note(&format!("{}: {partition}", site.site), stuck));
+        }
+        for (bucket, sweep) in &site.sweep_buckets {
+            notes.push(note(&format!("{} {bucket}: to be swept", site.site), sweep));
         }
         // It stands at both sites.
         notes.extend(site.sweeps.iter().filter(|sweep| site.site < sweep.with).map(|sweep| swept(&site.site, sweep)));

@@ -125,7 +125,7 @@ pub async fn sweep_pair(
     let last = controls[0].swept(&(pair.right.clone(), pair.bucket.clone()));
     let goes_on = last.as_ref().filter(|last| resumes(last, how)).cloned();
     let filled = last.is_some_and(|last| last.filled);
-    let ends = [end(deployment, pair, &controls[0], filled, 0)?, end(deployment, pair, &controls[1], filled, 1)?];
+    let ends = [end(deployment, pair, &controls, filled, 0)?, end(deployment, pair, &controls, filled, 1)?];
     let fresh = Swept { begun_us: tools.clock.now_us(), how: how.words(), filled, ..Swept::default() };
     let begun = goes_on.unwrap_or(fresh);
     let [left, right] = controls;
@@ -189,14 +189,18 @@ fn replicates(deployment: &Deployment, pair: &Pair, from: &SiteName) -> bool {
     links.any(|link| link.target == *pair.other(from) && link.carries(&pair.bucket))
 }
 
-fn end(deployment: &Deployment, pair: &Pair, control: &Control, filled: bool, at: usize) -> Result<End, Failure> {
-    let site = pair.sites()[at];
+fn end(deployment: &Deployment, pair: &Pair, controls: &[Control; 2], filled: bool, at: usize) -> Result<End, Failure> {
+    let (site, control) = (pair.sites()[at], &controls[at]);
+    // Records of what it told may be gone unread, here or at the other site.
+    let told = (site.clone(), pair.bucket.clone());
+    let lost = controls.iter().any(|control| control.sweep(&told).is_some());
+    let unbroken_since_us = control.unbroken_since_us(&pair.bucket).filter(|_| !lost);
     let ns = |us: i64| us.saturating_mul(1_000);
     let now_ms = Arc::new(|| twinlog_log::clock::Clock::now_ms(&twinlog_log::clock::SystemClock));
     Ok(End {
         site: site.clone(),
         bucket: AtSite::new(Arc::clone(deployment.site(site)?), pair.bucket.clone(), now_ms),
-        unbroken_since_ns: control.unbroken_since_us(&pair.bucket).map(ns),
+        unbroken_since_ns: unbroken_since_us.map(ns),
         filling_before_ns: control.unbroken(&pair.bucket).filter(|_| !filled).map(|unbroken| ns(unbroken.first_us)),
         replicates: replicates(deployment, pair, site),
     })

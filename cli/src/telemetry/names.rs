@@ -144,6 +144,11 @@ pub const TIED: &str = "tied";
 /// Counter by site, topic.
 pub const RECORDS_LOST: Name =
     name("twinlog_records_lost_total", "Change events or facts deleted by retention before they were read.");
+/// Gauge by link, bucket, reason: 1 or 0. The link of what a site's own capture missed ends in `*`.
+pub const SWEEP_NEEDED: Name = name(
+    "twinlog_sweep_needed",
+    "1 while a bucket has to be swept, because the log lost what would have told of its changes.",
+);
 /// Gauge by link.
 pub const EVENTS_IN_FLIGHT: Name =
     name("twinlog_events_in_flight", "Change events that are being applied now, those that wait for a retry included.");
@@ -154,6 +159,11 @@ pub const BACKLOG_EVENTS: Name =
 pub const BACKLOG_OLDEST_SECONDS: Name = name(
     "twinlog_backlog_oldest_seconds",
     "Age of the oldest change event that is not done yet; 0 where there is none.",
+);
+/// Gauge by link, bucket: 0 to 1 and above.
+pub const RETENTION_USED_RATIO: Name = name(
+    "twinlog_retention_used_ratio",
+    "Share of its topic's retention that the oldest change event which is not done has used up; at 1 the log deletes it.",
 );
 /// Gauge by link.
 pub const LAG_THRESHOLD_SECONDS: Name =

@@ -27,9 +27,12 @@ pub struct Pair {
 impl Pair {
     /// The bucket at both ends of a link.
     pub fn new(link: &LinkConfig, bucket: BucketName) -> Self {
-        let (source, target) = (link.source.clone(), link.target.clone());
-        let (left, right) = if source <= target { (source, target) } else { (target, source) };
-        Self { bucket, left, right }
+        Self::between(&link.source, &link.target, bucket)
+    }
+
+    /// The bucket at these two sites.
+    pub fn between(one: &SiteName, other: &SiteName, bucket: BucketName) -> Self {
+        Self { bucket, left: one.min(other).clone(), right: one.max(other).clone() }
     }
 
     /// Both sites.

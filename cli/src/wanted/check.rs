@@ -1,9 +1,20 @@
 //! Compares a topic that exists with what is wanted of it. Pure.
 
-use twinlog_log::TopicInfo;
+use twinlog_log::{TopicInfo, TopicName};
 
 use super::{PartitionsRule, Wanted};
 use crate::finding::Finding;
+
+/// What there is to say about a topic that was set up with so many partitions (`None`: nobody has read it yet) and has
+/// others by now.
+pub fn raised(topic: &TopicName, set_up: Option<i32>, found: Option<&TopicInfo>) -> Option<Finding> {
+    let (set_up, now) = set_up.zip(found.map(|found| found.partitions)).filter(|(set_up, now)| set_up != now)?;
+    let what =
+        format!("it has {now} partitions and was set up with {set_up}: a key's changes may stand in two of them");
+    let advice = "their order is kept again once what stood in it when they were added is done; then \
+                  `twinlog bucket enable <bucket>` accepts them";
+    Some(Finding::fail(format!("partitions of {topic}"), what, advice))
+}
 
 /// What there is to say about a topic as it is (`None`: it does not exist).
 pub fn check(wanted: &Wanted, found: Option<&TopicInfo>, lanes: i32) -> Finding {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use twinlog_log::{Cleanup, TopicName, TopicSpec};
 use twinlog_schemas::{BucketName, SiteName};
 
-pub use check::check;
+pub use check::{check, raised};
 
 use crate::config::{Config, TopicConfig};
 

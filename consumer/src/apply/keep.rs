@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use twinlog_control::{Hold, Reason, Scope};
-use twinlog_log::Backoff;
 use twinlog_log::backoff::Delays;
+use twinlog_log::{Backoff, LogError};
 
-use super::Apply;
+use super::{Apply, Parts};
+use crate::hold::Direction;
 use crate::observe::Stream;
 
 /// How long one probe may take.
@@ -130,6 +131,9 @@ impl Apply {
                     tracing::info!(source = %direction.0, bucket = %direction.1, "no link carries this bucket any more");
                     return Ok(None);
                 }
+                if let Some(message) = self.unfit(direction).await.map_err(|error| error.to_string())? {
+                    return Ok(Some((Reason::PartitionsUnfit, message)));
+                }
                 let look = self.inspect(direction).await.map_err(words)?;
                 if look.fault.is_some() || reason != Reason::AccessDenied {
                     return Ok(look.fault);
@@ -152,5 +156,23 @@ impl Apply {
                 Ok(None)
             }
         }
+    }
+
+    /// Why the topics of a direction cannot be shared among the lanes, where they cannot.
+    async fn unfit(&self, direction: &Direction) -> Result<Option<String>, LogError> {
+        let (Parts { home, topics, here, .. }, (source, bucket)) = (&self.parts, direction);
+        let lanes = home.topic(&topics.lanes(here.name())).await?.map_or(1, |info| info.partitions.max(1));
+        let there = self.link(source).map_or(home, |link| &link.log);
+        let read =
+            [(there, topics.changes(source, bucket)), (there, topics.facts(source)), (home, topics.facts(here.name()))];
+        for (log, topic) in read {
+            let partitions = log.topic(&topic).await?.map_or(0, |info| info.partitions);
+            if partitions % lanes != 0 {
+                return Ok(Some(format!(
+                    "topic {topic} has {partitions} partitions, which {lanes} lanes cannot share"
+                )));
+            }
+        }
+        Ok(None)
     }
 }

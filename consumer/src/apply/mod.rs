@@ -20,6 +20,7 @@ mod record;
 mod settle;
 mod skipped;
 mod storms;
+mod stuck;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -47,6 +48,7 @@ use twinlog_tail::Tail;
 use crate::hold::Holds;
 use crate::link::Link;
 use crate::observe::Observer;
+use crate::plan::{Plan, Question, plan};
 use crate::transfer::Budget;
 
 /// How the consumer behaves.
@@ -149,7 +151,11 @@ pub struct Apply {
     conflicts: conflicts::Conflicts,
     letters: letters::Letters,
     deaths: deaths::Counted,
+    plan: Planner,
 }
+
+/// How a record is planned.
+pub(crate) type Planner = for<'a> fn(Question<'a>) -> Plan;
 
 impl Apply {
     /// Puts the consumer together.
@@ -165,6 +171,7 @@ impl Apply {
             conflicts: conflicts::Conflicts::new(4_096),
             letters: letters::Letters::default(),
             deaths: deaths::Counted::default(),
+            plan,
             planned: planned::Planned::new(65_536),
             guards: guards::Guards::new(parts.config.guard_every),
             reach: reach::Reach::default(),
@@ -177,5 +184,11 @@ impl Apply {
             facts_topics,
             parts,
         }
+    }
+
+    /// The same with another plan: for tests of what a broken one does.
+    #[cfg(test)]
+    pub(crate) fn planned_by(self, plan: Planner) -> Self {
+        Self { plan, ..self }
     }
 }

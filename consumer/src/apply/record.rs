@@ -46,6 +46,10 @@ impl Handler for Apply {
         self.parts.observer.gap(partition.topic.as_str(), records);
     }
 
+    fn anew(&self, topic: &TopicName) {
+        self.storms.forget(topic);
+    }
+
     fn may_repeat(&self, again: mpsc::Sender<Repeat>) {
         self.left.through(again);
     }
@@ -79,10 +83,11 @@ impl Apply {
         self.merged_event(slot, &event).await;
         self.guard_event(record, &event).await;
         let (outcome, rule) = self.settle(slot, &job).await;
-        if outcome == Outcome::Held {
+        if matches!(outcome, Outcome::Held | Outcome::Stuck) {
             slot.give_back();
             return;
         }
+        self.unstuck(record).await;
         if event.creates() && event.object.as_ref().is_some_and(|object| !object.parts.is_empty()) {
             // However this ended, nobody goes on with what may have been begun.
             self.end_upload(slot, &job).await;
@@ -101,6 +106,11 @@ impl Apply {
         let Some(fact) = self.decoded(slot, record, |codec, value| codec.decode_fact(value)).await else { return };
         let stream = Stream { source: &fact.site, target: self.parts.here.name(), bucket: &fact.bucket };
         let outcome = self.fact(slot, record, &fact).await;
+        if outcome == Outcome::Stuck {
+            slot.give_back();
+            return;
+        }
+        self.unstuck(record).await;
         self.parts.observer.fact_done(stream, outcome);
     }
 
@@ -189,7 +199,7 @@ impl Apply {
     }
 
     /// Whose facts or change events a topic holds.
-    fn source_of(&self, topic: &TopicName) -> SiteName {
+    pub(super) fn source_of(&self, topic: &TopicName) -> SiteName {
         let facts = self.facts_topics.get(topic).cloned();
         let of = |site: &&SiteName| self.parts.topics.bucket_of_changes(site, topic).is_some();
         facts.or_else(|| self.links.keys().find(of).cloned()).unwrap_or_else(|| self.parts.here.name().clone())

@@ -16,7 +16,7 @@ use crate::failure::{End, Verdict, verdict};
 use crate::hold::Direction;
 use crate::link::Link;
 use crate::observe::{Outcome, Stream};
-use crate::plan::{Plan, Question, Rule, Target, plan};
+use crate::plan::{Plan, Question, Rule, Target};
 use crate::transfer::Trouble;
 
 /// One record to be settled.
@@ -53,6 +53,8 @@ enum Step {
     Done(Outcome, Rule),
     Again,
     Dead(Rule, String),
+    /// The plan broke over it.
+    Bug(String),
 }
 
 /// What a job remembers between tries.
@@ -136,6 +138,10 @@ impl Apply {
                     return (outcome, rule.name());
                 }
                 Ok(Step::Dead(rule, message)) => Some((rule.name(), message)),
+                Ok(Step::Bug(message)) => {
+                    self.stuck(job, message).await;
+                    return (Outcome::Stuck, "bug");
+                }
                 Ok(Step::Again) => None,
                 Err(trouble) => match self.trouble(slot, job, &mut progress, trouble).await {
                     Ok(None) => None,
@@ -177,7 +183,11 @@ impl Apply {
             unsure: progress.unsure,
             now_ms: self.parts.clock.now_ms(),
         };
-        match plan(question) {
+        let plan = match self.plan_of(question) {
+            Ok(plan) => plan,
+            Err(broke) => return Ok(Step::Bug(broke)),
+        };
+        match plan {
             Plan::Nothing(rule) => {
                 if matches!(progress.held.as_ref().map(|held| &held.reading), Some(Reading::Object(_))) {
                     self.found(slot, job, &index).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use twinlog_control::{Control, Direction, Entry, Key, Reason, Slice};
-use twinlog_log::{Fetched, TopicPartition};
+use twinlog_log::{Fetched, TopicName, TopicPartition};
 use twinlog_schemas::{ChangeEvent, Fact, FactBody, Told, VersionKind};
 
 use super::Apply;
@@ -68,6 +68,14 @@ impl Storms {
         let (facts, changes) = (of(facts), of(changes));
         let released = control.release(direction).map(|release| release.at_us);
         limits.storm(at_us, &changes.iter().collect::<Vec<_>>(), &facts.iter().collect::<Vec<_>>(), released)
+    }
+
+    /// Forgets what was counted of a topic: another one has its name, whose offsets begin anew.
+    pub(super) fn forget(&self, topic: &TopicName) {
+        for counts in self.counted.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+            counts.ours.retain(|partition, _| partition.topic != *topic);
+            counts.before.retain(|partition, _| partition.topic != *topic);
+        }
     }
 
     /// Puts on record what was counted since the last time. Buckets that nobody removes from have no record.

@@ -127,3 +127,18 @@ pub(super) async fn commits_are_kept_with_their_metadata(case: &Case<'_>) -> Out
     assert_eq!(log.committed(&format!("{}.other", case.prefix), &parts).await?, BTreeMap::new());
     Ok(())
 }
+
+pub(super) async fn a_time_is_found(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let at = partition(&case.topic(1).await?, 0);
+    assert_eq!(log.offset_at(&at, 0).await?, None);
+    for n in 0..10_i64 {
+        log.append(Record { timestamp_ms: 1_700_000_000_000 + n * 1_000, ..record(&at, "k", "v") }).await?;
+    }
+    for (ms, offset) in [(0, Some(0)), (4_000, Some(4)), (4_001, Some(5)), (9_000, Some(9)), (9_001, None)] {
+        assert_eq!(log.offset_at(&at, 1_700_000_000_000 + ms).await?, offset, "{ms}");
+    }
+    case.subject.trim(&at, 3).await?;
+    assert_eq!(log.offset_at(&at, 1_700_000_000_000).await?, Some(3));
+    Ok(())
+}

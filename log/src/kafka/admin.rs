@@ -1,8 +1,12 @@
 //! Creating and deleting. The client lives for one call: operators' commands are rare.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, NewPartitions, NewTopic, OwnedResourceSpecifier,
+    ResourceSpecifier, TopicReplication,
+};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
@@ -11,9 +15,9 @@ use super::config::KafkaConfig;
 use super::context::Told;
 use super::convert::list;
 use super::elsewhere::Held;
-use super::error::{log_error, log_error_told};
-use crate::error::LogError;
-use crate::topic::{Cleanup, TopicName, TopicPartition, TopicSpec};
+use super::error::{kind_of, log_error, log_error_told};
+use crate::error::{LogError, LogErrorKind};
+use crate::topic::{Cleanup, Retention, TopicName, TopicPartition, TopicSpec};
 
 /// Asks for a topic. It may take a moment to be seen everywhere.
 pub(super) async fn create_topic(config: &KafkaConfig, spec: &TopicSpec) -> Result<(), LogError> {
@@ -41,6 +45,59 @@ pub(super) async fn trim(config: &KafkaConfig, at: &TopicPartition, before: i64)
     let offsets: TopicPartitionList = list([(at, Offset::Offset(before))]).map_err(|error| call.error(&error))?;
     let trimmed = call.client.delete_records(&offsets, &call.options()).await.map_err(|error| call.error(&error))?;
     trimmed.elements().iter().try_for_each(|partition| partition.error()).map_err(|error| call.error(&error))
+}
+
+/// Topics asked about in one request.
+const TOGETHER: usize = 500;
+
+/// What topics keep.
+pub(super) async fn retention(
+    config: &KafkaConfig,
+    topics: &[TopicName],
+) -> Result<BTreeMap<TopicName, Retention>, LogError> {
+    let mut kept = BTreeMap::new();
+    if topics.is_empty() {
+        return Ok(kept);
+    }
+    let call = Call::new("ask for the retention of", format!("{} topics", topics.len()), config)?;
+    for some in topics.chunks(TOGETHER) {
+        let asked: Vec<_> = some.iter().map(|name| ResourceSpecifier::Topic(name.as_str())).collect();
+        let answered = call.client.describe_configs(&asked, &call.options()).await;
+        for topic in answered.map_err(|error| call.error(&error))? {
+            match topic {
+                Ok(topic) => kept.extend(retention_of(&topic)),
+                Err(code) if kind_of(code) == LogErrorKind::UnknownTopic => {}
+                Err(code) => return Err(call.error(&KafkaError::AdminOp(code))),
+            }
+        }
+    }
+    Ok(kept)
+}
+
+fn retention_of(topic: &ConfigResource) -> Option<(TopicName, Retention)> {
+    let OwnedResourceSpecifier::Topic(name) = &topic.specifier else { return None };
+    let limit = |setting| {
+        let value = topic.get(setting)?.value.as_deref()?;
+        value.parse::<i64>().ok().filter(|limit| *limit >= 0)
+    };
+    // Of a topic that does not exist the brokers answer that nothing is set.
+    topic.get("retention.ms")?;
+    let retention = Retention { ms: limit("retention.ms"), bytes: limit("retention.bytes") };
+    Some((TopicName::new(name.as_str()).ok()?, retention))
+}
+
+pub(super) async fn set(config: &KafkaConfig, name: &TopicName, setting: &str, value: &str) -> Result<(), LogError> {
+    let call = Call::new("configure topic", name.to_string(), config)?;
+    let change = AlterConfig::new(ResourceSpecifier::Topic(name.as_str())).set(setting, value);
+    let outcome = call.client.alter_configs([&change], &call.options()).await;
+    call.one(outcome.map(|results| results.into_iter().map(|r| r.map(drop).map_err(|(_, code)| code)).collect()))
+}
+
+pub(super) async fn add_partitions(config: &KafkaConfig, name: &TopicName, partitions: usize) -> Result<(), LogError> {
+    let call = Call::new("add partitions to", name.to_string(), config)?;
+    let outcome =
+        call.client.create_partitions([&NewPartitions::new(name.as_str(), partitions)], &call.options()).await;
+    call.one(outcome.map(|results| results.into_iter().map(|r| r.map(drop).map_err(|(_, code)| code)).collect()))
 }
 
 /// `cleanup.policy` as Kafka spells it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{IsError, KafkaError, KafkaResult};
@@ -12,11 +13,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::config::KafkaConfig;
 use super::context::Told;
-use super::elsewhere::{Held, run_elsewhere};
+use super::convert::list;
+use super::elsewhere::{Held, ask_elsewhere, run_elsewhere};
 use super::error::{kind_of, log_error, log_error_told};
+use super::identity;
 use crate::contract::Watermarks;
 use crate::error::{LogError, LogErrorKind};
-use crate::topic::{TopicInfo, TopicName, TopicPartition};
+use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
 
 pub(super) struct Asking {
     client: Arc<Held<StreamConsumer<Told>>>,
@@ -91,15 +94,43 @@ impl Asking {
         }
     }
 
+    /// Which topics these are.
+    pub(super) async fn identities(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, TopicId>, LogError> {
+        let asked = topics.to_vec();
+        self.ask("identify topics of", self.brokers.clone(), move |client, timeout| {
+            identity::identities(client.client(), &asked, timeout)
+        })
+        .await
+    }
+
+    pub(super) async fn offset_at(&self, at: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError> {
+        self.must_exist("look up a time in", at).await?;
+        let asked = at.clone();
+        self.ask("look up a time in", at.to_string(), move |client, timeout| {
+            let times = list([(&asked, Offset::Offset(at_ms))])?;
+            let found = client.offsets_for_times(times, timeout)?;
+            let found = found.find_partition(asked.topic.as_str(), asked.partition);
+            let Some(found) = found else { return Ok(None) };
+            found.error()?;
+            Ok(match found.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            })
+        })
+        .await
+    }
+
     pub(super) async fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks, LogError> {
         // librdkafka waits for an unknown topic until its time is up.
         self.must_exist("watermarks of", at).await?;
-        let asked = at.clone();
-        self.ask("watermarks of", at.to_string(), move |client, timeout| {
+        let (asked, client, timeout) = (at.clone(), self.client.clone(), self.timeout);
+        // A partition that was just made has no leader yet.
+        let question = move || {
             let (first, next) = client.fetch_watermarks(asked.topic.as_str(), asked.partition, timeout)?;
             Ok(Watermarks { first, next })
-        })
-        .await
+        };
+        let wrong = |error: &KafkaError| log_error_told("watermarks of", at, error, &self.told);
+        ask_elsewhere("watermarks of", at, timeout, question, wrong).await.inspect(|_| self.told.forget())
     }
 }
 

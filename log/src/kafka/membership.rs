@@ -323,7 +323,7 @@ impl Drop for Place {
             return;
         }
         let (_, no_facts) = mpsc::unbounded_channel();
-        let mut place = Place {
+        let place = Closing(Place {
             client: self.client.take(),
             closing: self.closing.clone(),
             facts: std::mem::replace(&mut self.facts, no_facts),
@@ -331,11 +331,20 @@ impl Drop for Place {
             draining: std::mem::take(&mut self.draining),
             losses: self.losses.clone(),
             claimed: self.claimed.clone(),
-        };
+        });
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || place.close())),
-            Err(_) => place.close(),
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(place))),
+            Err(_) => drop(place),
         }
+    }
+}
+
+/// A place that is closed where this is dropped: elsewhere, or here by a runtime that is ending and takes no more work.
+struct Closing(Place);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -12,6 +12,7 @@ mod context;
 mod convert;
 mod elsewhere;
 mod error;
+mod identity;
 mod membership;
 mod producer;
 mod reader;
@@ -30,7 +31,7 @@ use crate::backoff::Backoff;
 use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
 use crate::error::{LogError, LogErrorKind};
 use crate::record::{Position, Record};
-use crate::topic::{TopicInfo, TopicName, TopicPartition, TopicSpec};
+use crate::topic::{Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec};
 use asking::Asking;
 pub use config::KafkaConfig;
 use config::Pace;
@@ -69,6 +70,16 @@ impl KafkaLog {
     /// Deletes the records of a partition below `before`, as retention does: for tests.
     pub async fn trim(&self, partition: &TopicPartition, before: i64) -> Result<(), LogError> {
         admin::trim(&self.config, partition, before).await
+    }
+
+    /// Sets one setting of a topic and the others to their defaults: for tests.
+    pub async fn set(&self, name: &TopicName, setting: &str, value: &str) -> Result<(), LogError> {
+        admin::set(&self.config, name, setting, value).await
+    }
+
+    /// Raises the number of partitions, as Kafka's own tools do: for tests.
+    pub async fn add_partitions(&self, name: &TopicName, partitions: usize) -> Result<(), LogError> {
+        admin::add_partitions(&self.config, name, partitions).await
     }
 
     /// Deletes a topic with all its records: for tests.
@@ -124,6 +135,18 @@ impl Log for KafkaLog {
         };
         let late = || LogError::new("create topic", &spec.name, LogErrorKind::Transient, "created, but not seen yet");
         tokio::time::timeout(self.config.request_timeout, seen).await.map_err(|_| late())?
+    }
+
+    async fn identities(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, TopicId>, LogError> {
+        self.asking.identities(topics).await
+    }
+
+    async fn retention(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Retention>, LogError> {
+        admin::retention(&self.config, topics).await
+    }
+
+    async fn offset_at(&self, partition: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError> {
+        self.asking.offset_at(partition, at_ms).await
     }
 
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError> {

@@ -55,6 +55,8 @@ pub(super) enum Command {
     Assign(Box<Assignment>),
     /// Handles a record once more.
     Repeat(Box<Repeat>),
+    /// Reads a partition no further, without a commit; the answer comes when nothing of it is under way to the log.
+    Stop(TopicPartition, oneshot::Sender<()>),
     /// Finishes what runs, commits, and ends; the answer comes when all is committed.
     Drain(oneshot::Sender<()>),
 }
@@ -108,12 +110,18 @@ enum Arrival {
     Ended(TopicPartition, LogError),
 }
 
+/// How often the commit of a partition is repeated in which nothing happens: Kafka forgets the commits of a group without
+/// members some time (`offsets.retention.minutes`, seven days by default) after they were made.
+const KEEP: Duration = Duration::from_secs(12 * 3_600);
+
 /// A partition of the lane; lives until its stream ends or the lane does.
 struct Partition {
     reader: Arc<dyn Reader>,
     ledger: Ledger,
     /// Set by a finished record, taken by the next commit.
     dirty: bool,
+    /// When it was last committed.
+    committed: Instant,
     /// Room kept back while the ledger has too many finished offsets above an unfinished one.
     withheld: Vec<OwnedSemaphorePermit>,
     reading: AbortHandle,
@@ -174,6 +182,10 @@ impl Lane {
                 command = commands.recv() => match command {
                     Some(Command::Assign(assignment)) => self.assign(*assignment),
                     Some(Command::Repeat(repeat)) => self.repeat(*repeat),
+                    Some(Command::Stop(partition, done)) => {
+                        self.stop_at_once(&partition).await;
+                        let _ = done.send(());
+                    }
                     Some(Command::Drain(done)) => {
                         self.drain().await?;
                         let _ = done.send(());
@@ -198,7 +210,8 @@ impl Lane {
         self.assignments += 1;
         let assignment = self.assignments;
         let reading = self.readers.spawn(read(records, room, assignment, self.arrive.clone()));
-        let state = Partition { reader, ledger, dirty: false, withheld: Vec::new(), reading, assignment };
+        let committed = Instant::now();
+        let state = Partition { reader, ledger, dirty: false, committed, withheld: Vec::new(), reading, assignment };
         if let Some(before) = self.partitions.insert(partition, state) {
             before.reading.abort();
         }
@@ -216,7 +229,8 @@ impl Lane {
                 self.enqueue(Pending { record, due: Due::Ledger { room, assignment } });
             }
             Arrival::Ended(partition, error) => {
-                self.stop_reading(&partition);
+                let ended = self.stop_reading(&partition);
+                self.commit_last(&partition, ended);
                 // The receiver lives in the group that owns this lane; if it is gone, so is the lane's purpose.
                 let _ = self.ended.send(Ended::Failed(partition, error));
             }
@@ -246,13 +260,30 @@ impl Lane {
         if self.partitions.get(name).is_none_or(|partition| partition.assignment != assignment) {
             return;
         }
-        let Some(partition) = self.stop_reading(name) else { return };
+        let given_back = self.stop_reading(name);
         tracing::debug!(lane = self.number, partition = %name, "partition given back");
-        if partition.dirty {
+        self.commit_last(name, given_back);
+        let _ = self.ended.send(Ended::GivenBack(name.clone()));
+    }
+
+    /// What is done of a partition that is read no further is committed.
+    fn commit_last(&mut self, name: &TopicPartition, stopped: Option<Partition>) {
+        if let Some(partition) = stopped.filter(|partition| partition.dirty) {
             let (reader, commit) = (Arc::clone(&partition.reader), partition.ledger.commit());
             self.send_commit(name.clone(), reader, commit);
         }
-        let _ = self.ended.send(Ended::GivenBack(name.clone()));
+    }
+
+    /// Stops reading a partition and waits until its reader is gone and no commit of it is under way. Calls that run go
+    /// on; what is read of their keys afterwards waits for them.
+    async fn stop_at_once(&mut self, name: &TopicPartition) {
+        let stopped = self.stop_reading(name);
+        while stopped.as_ref().is_some_and(|partition| !partition.reading.is_finished()) {
+            if self.readers.join_next().await.is_none() {
+                break;
+            }
+        }
+        while self.commits.join_next().await.is_some() {}
     }
 
     fn begin(&mut self, key: Bytes) {
@@ -306,9 +337,11 @@ impl Lane {
         }
         let mut due = Vec::new();
         for (name, partition) in &mut self.partitions {
-            if !(clean || std::mem::take(&mut partition.dirty)) {
+            let old = partition.committed.elapsed() >= KEEP;
+            if !(std::mem::take(&mut partition.dirty) || clean || old) {
                 continue;
             }
+            partition.committed = Instant::now();
             let commit = if clean { partition.ledger.commit_handed_over() } else { partition.ledger.commit() };
             due.push((name.clone(), Arc::clone(&partition.reader), commit));
         }

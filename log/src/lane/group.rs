@@ -14,10 +14,11 @@ use super::actor::{Assignment, Command, Ended, Lane, LaneConfig, LaneFault};
 use super::before::Before;
 use super::handler::{Handler, Repeat};
 use super::lease::Lease;
+use super::watch::{Lost, TopicNow, Watch};
 use crate::contract::{Committed, Log, Membership, OwnershipChange, Pulse, Reader};
-use crate::error::LogError;
+use crate::error::{LogError, LogErrorKind};
 use crate::ledger::Ledger;
-use crate::topic::{TopicName, TopicPartition};
+use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
 
 /// How soon a lane that could not be begun is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -49,6 +50,8 @@ pub struct LaneGroup {
     pub sources: Vec<Source>,
     /// What is done with it.
     pub handler: Arc<dyn Handler>,
+    /// Who keeps watch over the topics.
+    pub watch: Arc<dyn Watch>,
     /// How each lane behaves.
     pub config: LaneConfig,
     /// How often topics are looked up again.
@@ -125,6 +128,12 @@ struct Running {
     /// When work on a lane that was ours had stopped; taken by the next claim.
     stopped: BTreeMap<i32, Instant>,
     ended: mpsc::UnboundedSender<Ended>,
+    /// The topics as they were last seen, by source, with whether they may be read.
+    topics: BTreeMap<(usize, TopicName), (TopicNow, bool)>,
+    /// Topics that a reader did not find any more.
+    missing: BTreeSet<TopicName>,
+    /// Whether something is to be looked at again soon.
+    soon: bool,
 }
 
 impl LaneGroup {
@@ -165,8 +174,17 @@ impl LaneGroup {
         let poke = Arc::clone(&self.discover_now);
         let (again, mut repeats) = mpsc::channel(REPEATS);
         self.handler.may_repeat(again);
-        let mut running =
-            Running { spec: self, lanes_count, readers, lanes: BTreeMap::new(), stopped: BTreeMap::new(), ended };
+        let mut running = Running {
+            spec: self,
+            lanes_count,
+            readers,
+            lanes: BTreeMap::new(),
+            stopped: BTreeMap::new(),
+            ended,
+            topics: BTreeMap::new(),
+            missing: BTreeSet::new(),
+            soon: false,
+        };
         loop {
             tokio::select! {
                 biased;
@@ -177,7 +195,7 @@ impl LaneGroup {
                 _ = discover.tick() => running.discover(membership.as_mut()).await?,
                 () = poke.notified() => running.discover(membership.as_mut()).await?,
             }
-            if !running.complete() {
+            if !running.complete() || std::mem::take(&mut running.soon) {
                 discover.reset_after(AGAIN);
             }
         }
@@ -226,22 +244,23 @@ impl Running {
             tracing::warn!(%error, "lanes could not be claimed; trying again");
         }
         let mut found: BTreeMap<i32, Vec<(usize, TopicPartition)>> = BTreeMap::new();
-        for (number, source) in self.spec.sources.iter().enumerate() {
-            let topics = match source.log.topics().await {
+        for number in 0..self.spec.sources.len() {
+            let topics = match self.look(number).await {
                 Ok(topics) => topics,
                 Err(error) => {
                     tracing::warn!(%error, "topics could not be looked up; trying again");
                     continue;
                 }
             };
-            for (topic, info) in topics.iter().filter(|(topic, _)| (source.wants)(topic)) {
-                for partition in 0..info.partitions {
+            for (topic, partitions) in topics {
+                for partition in 0..partitions {
                     let lane = crate::partition::lane_of(partition, self.lanes_count);
                     let partition = TopicPartition { topic: topic.clone(), partition };
                     found.entry(lane).or_default().push((number, partition));
                 }
             }
         }
+        self.stop_to_rewind().await;
         let mut begun = BTreeMap::new();
         let claimed = self.lanes.iter().filter(|(_, owned)| owned.claimed.is_some());
         for lane in claimed.map(|(lane, _)| *lane).collect::<Vec<_>>() {
@@ -258,6 +277,76 @@ impl Running {
         }
         self.tell();
         Ok(())
+    }
+
+    /// The topics of a source that are to be read, with their partitions. What is not as it was is told before; of a
+    /// topic that is another one by now, nothing is read any further.
+    async fn look(&mut self, number: usize) -> Result<Vec<(TopicName, i32)>, LogError> {
+        let source = &self.spec.sources[number];
+        let all = source.log.topics().await?;
+        self.tell_missing(number, &all).await;
+        let source = &self.spec.sources[number];
+        let wanted: Vec<(TopicName, TopicInfo)> = all.into_iter().filter(|(topic, _)| (source.wants)(topic)).collect();
+        let names: Vec<TopicName> = wanted.iter().map(|(topic, _)| topic.clone()).collect();
+        let ids = source.log.identities(&names).await?;
+        let mut readable = Vec::new();
+        for (topic, TopicInfo { partitions, .. }) in wanted {
+            let now = TopicNow { id: ids.get(&topic).copied(), partitions, lanes: self.lanes_count };
+            let known = self.topics.get(&(number, topic.clone())).copied();
+            let read = match known {
+                Some((before, true)) if before == now => true,
+                _ => {
+                    let read = self.spec.watch.topic(&topic, now).await;
+                    let another = known.is_some_and(|(before, _)| before.id != now.id);
+                    if another || !read {
+                        self.stop_topic(number, &topic).await;
+                    }
+                    if another {
+                        self.spec.handler.anew(&topic);
+                    }
+                    self.topics.insert((number, topic.clone()), (now, read));
+                    read
+                }
+            };
+            if read {
+                readable.push((topic, partitions));
+            }
+        }
+        Ok(readable)
+    }
+
+    /// Tells of the topics of a source that were read and are gone.
+    async fn tell_missing(&mut self, number: usize, all: &BTreeMap<TopicName, TopicInfo>) {
+        let known = |topic: &TopicName| self.topics.contains_key(&(number, topic.clone()));
+        let gone: Vec<_> =
+            self.missing.iter().filter(|topic| known(topic) && !all.contains_key(topic)).cloned().collect();
+        self.missing.retain(|topic| !self.topics.contains_key(&(number, topic.clone())));
+        for topic in gone {
+            self.stop_topic(number, &topic).await;
+            self.spec.watch.gone(&topic).await;
+        }
+    }
+
+    /// Stops reading every partition of a topic.
+    async fn stop_topic(&mut self, number: usize, topic: &TopicName) {
+        let of = |(source, partition): &&(usize, TopicPartition)| *source == number && partition.topic == *topic;
+        for owned in self.lanes.values_mut() {
+            let partitions: Vec<_> = owned.assigned.iter().filter(of).cloned().collect();
+            for partition in partitions {
+                owned.stop(&partition).await;
+            }
+        }
+    }
+
+    /// Stops reading the partitions that are to be read once more; they begin where they are told.
+    async fn stop_to_rewind(&mut self) {
+        for owned in self.lanes.values_mut() {
+            let asked = |(_, partition): &&(usize, TopicPartition)| self.spec.watch.rewind(partition).is_some();
+            let partitions: Vec<_> = owned.assigned.iter().filter(asked).cloned().collect();
+            for partition in partitions {
+                owned.stop(&partition).await;
+            }
+        }
     }
 
     /// Marks the lanes that are new.
@@ -321,11 +410,14 @@ impl Running {
 
     async fn assign(&mut self, lane: i32, begun: Vec<Begun>) -> Result<(), LogError> {
         for Begun { number, partition, committed } in begun {
-            let ledger = self.begin(number, &partition, committed).await?;
+            let (ledger, rewound) = self.begin(number, &partition, committed).await?;
             // Before the first record is handled the log must say that this lane is being worked on, or an owner after
             // a crash would not know that writes of ours may still act.
             let reader = Arc::clone(&self.readers[number]);
             reader.commit(&partition, &ledger.commit()).await?;
+            if let Some(offset) = rewound {
+                self.spec.watch.rewound(&partition, offset).await;
+            }
             let records = reader.assign(&partition, ledger.start()).await?;
             let Some(owned) = self.lanes.get_mut(&lane) else { return Ok(()) };
             owned.assigned.insert((number, partition.clone()));
@@ -335,29 +427,45 @@ impl Running {
         Ok(())
     }
 
-    /// Where a partition's reading begins. Records that nobody read and the log no longer has are told, never skipped silently.
+    /// Where a partition's reading begins, and whether that was asked for. Records that nobody read and the log no longer
+    /// has are told, never skipped silently; a commit of a topic that was deleted says nothing about the one that has its
+    /// name now.
     async fn begin(
         &self,
         number: usize,
         partition: &TopicPartition,
         committed: Option<Committed>,
-    ) -> Result<Ledger, LogError> {
+    ) -> Result<(Ledger, Option<Option<i64>>), LogError> {
         let ends = self.spec.sources[number].log.watermarks(partition).await?;
-        let from = committed.as_ref().map_or(0, |c| c.offset);
-        if from < ends.first {
-            self.spec.handler.gap(partition, from, ends.first).await;
-            return Ok(Ledger::at(ends.first));
+        let id = self.id_of(number, &partition.topic);
+        let anew = Ledger::at(ends.first).of(id);
+        let ledger = committed.as_ref().map_or_else(|| Ledger::at(0), |committed| restored(partition, committed));
+        let another = ledger.topic().is_some_and(|of| id.is_some_and(|now| of != now));
+        if another {
+            tracing::warn!(%partition, "the topic was made anew: it is read from its beginning");
         }
-        if from > ends.next {
-            // The topic was made anew: what the old one still had is gone.
-            self.spec.handler.gap(partition, from, ends.next).await;
-            return Ok(Ledger::at(ends.first));
+        let ledger = if another { Ledger::at(0) } else { ledger };
+        let from = ledger.start();
+        if from < ends.first || from > ends.next {
+            // Beyond the end: the topic was made anew, and what the old one still had is gone.
+            let to = if from < ends.first { ends.first } else { ends.next };
+            let records = ledger.undone_below(to);
+            self.spec.handler.gap(partition, from, to).await;
+            self.spec.watch.lost(&Lost { partition: partition.clone(), from, to, records }).await;
+            return Ok((anew, None));
         }
-        let Some(committed) = committed else { return Ok(Ledger::at(ends.first)) };
-        Ok(Ledger::restore(&committed).unwrap_or_else(|error| {
-            tracing::warn!(%partition, %error, "the commit's metadata is not ours: what was done above it is repeated");
-            Ledger::at(committed.offset)
-        }))
+        Ok(match self.spec.watch.rewind(partition) {
+            Some(offset) if offset < from => {
+                let offset = offset.max(ends.first);
+                (Ledger::at(offset).of(id), Some(Some(offset)))
+            }
+            Some(_) => (ledger.of(id), Some(None)),
+            None => (ledger.of(id), None),
+        })
+    }
+
+    fn id_of(&self, number: usize, topic: &TopicName) -> Option<TopicId> {
+        self.topics.get(&(number, topic.clone())).and_then(|(now, _)| now.id)
     }
 
     async fn drain(&mut self, lanes: &[i32]) -> Result<(), LaneError> {
@@ -408,7 +516,11 @@ impl Running {
     fn forget(&mut self, ended: &Ended) {
         let partition = match ended {
             Ended::Failed(partition, error) => {
-                tracing::error!(%partition, %error, "reading a partition ended; it is looked at again at the next discovery");
+                tracing::error!(%partition, %error, "reading a partition ended; it is looked at again");
+                if error.kind == LogErrorKind::UnknownTopic {
+                    self.missing.insert(partition.topic.clone());
+                }
+                self.soon = true;
                 partition
             }
             Ended::GivenBack(partition) => partition,
@@ -443,6 +555,25 @@ async fn beat(lease: Option<Lease>, pulse: Arc<dyn Pulse>, session: Duration) ->
             Ok(Err(error)) => tracing::debug!(%error, "the group does not answer whether the lanes are still ours"),
             Err(_) => tracing::debug!("the group is silent about whether the lanes are still ours"),
         }
+    }
+}
+
+/// The ledger of a commit; where another tool wrote it, what was done above it is not known.
+fn restored(partition: &TopicPartition, committed: &Committed) -> Ledger {
+    Ledger::restore(committed).unwrap_or_else(|error| {
+        tracing::warn!(%partition, %error, "the commit's metadata is not ours: what was done above it is repeated");
+        Ledger::at(committed.offset)
+    })
+}
+
+impl Owned {
+    /// Stops reading a partition and returns when nothing of it is under way to the log. A lane that has died is found
+    /// by its task's result.
+    async fn stop(&mut self, assigned: &(usize, TopicPartition)) {
+        self.assigned.remove(assigned);
+        let (done, stopped) = oneshot::channel();
+        let _ = self.commands.send(Command::Stop(assigned.1.clone(), done));
+        let _ = stopped.await;
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::before::Before;
 use crate::record::Fetched;
-use crate::topic::TopicPartition;
+use crate::topic::{TopicName, TopicPartition};
 
 /// Handles the records of a lane.
 ///
@@ -38,6 +38,12 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The log no longer has the records from `from` up to `to`, and nobody had read them: to be told loudly.
     async fn gap(&self, partition: &TopicPartition, from: i64, to: i64);
+
+    /// A topic of this name was made anew: what is remembered of the old one's offsets means nothing any more. Called
+    /// before its first record.
+    fn anew(&self, topic: &TopicName) {
+        let _ = topic;
+    }
 
     /// Called when the group begins: by `again` a record that was done before comes to its lane once more, in turn with
     /// the others of its key.

@@ -10,9 +10,14 @@ mod queue;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 mod tests;
+mod watch;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+mod watched;
 
 pub use actor::{LaneConfig, LaneFault};
 pub use before::Before;
 pub use group::{LaneError, LaneGroup, Source};
 pub use handler::{Handler, Repeat, Slot};
 pub use lease::{Lease, Uptime};
+pub use watch::{Lost, TopicNow, Unwatched, Watch};

@@ -10,21 +10,21 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Before, Handler, LaneConfig, LaneError, LaneGroup, Lease, Repeat, Slot, Source};
+use super::{Before, Handler, LaneConfig, LaneError, LaneGroup, Lease, Repeat, Slot, Source, Unwatched, Watch};
 use crate::memory::{MemoryLog, SESSION, spec};
 use crate::{Fetched, Headers, Ledger, Log, Position, Record, TopicName, TopicPartition};
 
 /// Remembers what it handled, and keeps a key waiting while its gate is closed.
 #[derive(Default)]
-struct Recorder {
-    handled: Mutex<Vec<(String, i64)>>,
+pub(super) struct Recorder {
+    pub(super) handled: Mutex<Vec<(String, i64)>>,
     prepared: Mutex<Vec<(i32, Before)>>,
     gaps: Mutex<Vec<(i64, i64)>>,
-    closed: Mutex<Option<Bytes>>,
+    pub(super) closed: Mutex<Option<Bytes>>,
     /// The key whose records are given back.
     refused: Mutex<Option<Bytes>>,
     again: Mutex<Option<mpsc::Sender<Repeat>>>,
-    changed: Notify,
+    pub(super) changed: Notify,
 }
 
 #[async_trait]
@@ -77,7 +77,7 @@ impl Recorder {
     }
 
     /// Waits until so many records have been handled.
-    async fn handled(&self, count: usize) -> Vec<(String, i64)> {
+    pub(super) async fn handled(&self, count: usize) -> Vec<(String, i64)> {
         loop {
             let changed = self.changed.notified();
             let handled = self.handled.lock().unwrap().clone();
@@ -89,15 +89,15 @@ impl Recorder {
     }
 }
 
-fn topic(name: &str) -> TopicName {
+pub(super) fn topic(name: &str) -> TopicName {
     TopicName::new(name).unwrap()
 }
 
-fn data(partition: i32) -> TopicPartition {
+pub(super) fn data(partition: i32) -> TopicPartition {
     TopicPartition { topic: topic("data"), partition }
 }
 
-async fn log_with(partitions: i32) -> MemoryLog {
+pub(super) async fn log_with(partitions: i32) -> MemoryLog {
     let log = MemoryLog::new();
     for (name, partitions) in [("lanes", 2), ("data", partitions)] {
         log.create_topic(&spec(topic(name), partitions)).await.unwrap();
@@ -105,7 +105,7 @@ async fn log_with(partitions: i32) -> MemoryLog {
     log
 }
 
-async fn put(log: &MemoryLog, partition: i32, key: &str) {
+pub(super) async fn put(log: &MemoryLog, partition: i32, key: &str) {
     let record = Record {
         topic: topic("data"),
         partition,
@@ -118,7 +118,7 @@ async fn put(log: &MemoryLog, partition: i32, key: &str) {
 }
 
 fn run(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, config: LaneConfig) -> Running {
-    run_under(log, member, handler, config, None)
+    start(log, member, handler, (Arc::new(Unwatched), None), config)
 }
 
 fn run_under(
@@ -127,6 +127,26 @@ fn run_under(
     handler: &Arc<Recorder>,
     config: LaneConfig,
     lease: Option<Lease>,
+) -> Running {
+    start(log, member, handler, (Arc::new(Unwatched), lease), config)
+}
+
+pub(super) fn watched(
+    log: &MemoryLog,
+    member: &str,
+    handler: &Arc<Recorder>,
+    watch: Arc<dyn Watch>,
+    config: LaneConfig,
+) -> Running {
+    start(log, member, handler, (watch, None), config)
+}
+
+fn start(
+    log: &MemoryLog,
+    member: &str,
+    handler: &Arc<Recorder>,
+    (watch, lease): (Arc<dyn Watch>, Option<Lease>),
+    config: LaneConfig,
 ) -> Running {
     let home: Arc<dyn Log> = Arc::new(log.clone());
     let group = LaneGroup {
@@ -137,6 +157,7 @@ fn run_under(
         lanes_topic: topic("lanes"),
         sources: vec![Source { log: home, group: "apply".to_owned(), wants: Arc::new(|name| name.as_str() == "data") }],
         handler: Arc::clone(handler) as Arc<dyn Handler>,
+        watch,
         config,
         discover_every: Duration::from_secs(5),
         discover_now: Arc::default(),
@@ -147,19 +168,19 @@ fn run_under(
     Running { stop: stop.clone(), task: tokio::spawn(group.run(stop)) }
 }
 
-struct Running {
+pub(super) struct Running {
     stop: CancellationToken,
     task: JoinHandle<Result<(), LaneError>>,
 }
 
 impl Running {
-    async fn stopped(self) {
+    pub(super) async fn stopped(self) {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
     }
 }
 
-async fn committed(log: &MemoryLog, partition: i32) -> Ledger {
+pub(super) async fn committed(log: &MemoryLog, partition: i32) -> Ledger {
     let commits = log.committed("apply", &[data(partition)]).await.unwrap();
     Ledger::restore(&commits[&data(partition)]).unwrap()
 }

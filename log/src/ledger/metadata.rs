@@ -1,8 +1,8 @@
 //! The ledger's finished offsets as the text that Kafka keeps with a commit.
 //!
-//! Base64 (URL alphabet, no padding) of: one byte of flags, then for each finished run above the commit, lowest
-//! first, the length of the hole before it and its own length, as LEB128 varints; deflated where that is shorter.
-//! Nothing to say is the empty text.
+//! Base64 (URL alphabet, no padding) of: one byte of flags, the topic's id (sixteen bytes, where it is known), then for
+//! each finished run above the commit, lowest first, the length of the hole before it and its own length, as LEB128
+//! varints; the runs deflated where that is shorter. Nothing to say is the empty text.
 
 use std::io::{Read, Write};
 
@@ -13,12 +13,15 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
 use super::runs::Runs;
+use crate::topic::TopicId;
 
 /// Kafka's default limit on a commit's metadata (`offset.metadata.max.bytes`), in bytes.
 pub const METADATA_LIMIT: usize = 4096;
 
 const DEFLATED: u8 = 1;
 const HANDED_OVER: u8 = 2;
+const TOPIC: u8 = 4;
+const ID_BYTES: usize = 16;
 /// More than any metadata of ours inflates to: twice ten bytes for each of the runs that could fit it deflated.
 const INFLATED_LIMIT: u64 = 1 << 20;
 
@@ -32,39 +35,71 @@ pub struct MetadataError {
     pub why: String,
 }
 
+/// What a commit says besides the finished runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    pub handed_over: bool,
+    pub topic: Option<TopicId>,
+}
+
+impl Head {
+    fn bytes(self) -> Vec<u8> {
+        let flags = if self.handed_over { HANDED_OVER } else { 0 } | if self.topic.is_some() { TOPIC } else { 0 };
+        let mut bytes = vec![flags];
+        bytes.extend(self.topic.iter().flat_map(|id| id.0.to_be_bytes()));
+        bytes
+    }
+
+    /// Takes flags and id off the front; the flags besides.
+    fn take(bytes: &mut &[u8]) -> Result<(u8, Self), String> {
+        let (flags, rest) = bytes.split_first().ok_or("no flags")?;
+        if flags & !(DEFLATED | HANDED_OVER | TOPIC) != 0 {
+            return Err(format!("unknown flags {flags:#04x}"));
+        }
+        *bytes = rest;
+        let mut head = Self { handed_over: flags & HANDED_OVER != 0, topic: None };
+        if flags & TOPIC != 0 {
+            let (id, rest) = bytes.split_first_chunk::<ID_BYTES>().ok_or("the topic's id is cut off")?;
+            *bytes = rest;
+            head.topic = Some(TopicId(u128::from_be_bytes(*id)));
+        }
+        Ok((*flags, head))
+    }
+}
+
 /// The text for `done` above `commit`, or `None` if it is longer than Kafka takes.
-pub(super) fn encode(commit: i64, done: &Runs, handed_over: bool) -> Option<String> {
-    encode_first(commit, done, handed_over, usize::MAX)
+pub(super) fn encode(commit: i64, done: &Runs, head: Head) -> Option<String> {
+    encode_first(commit, done, head, usize::MAX)
 }
 
 /// The text for as many of the lowest runs as fit.
-pub(super) fn encode_what_fits(commit: i64, done: &Runs, handed_over: bool) -> String {
-    if let Some(text) = encode(commit, done, handed_over) {
+pub(super) fn encode_what_fits(commit: i64, done: &Runs, head: Head) -> String {
+    if let Some(text) = encode(commit, done, head) {
         return text;
     }
     let (mut fits, mut too_many) = (0, done.len());
     while too_many - fits > 1 {
         let middle = fits + (too_many - fits) / 2;
-        match encode_first(commit, done, handed_over, middle) {
+        match encode_first(commit, done, head, middle) {
             Some(_) => fits = middle,
             None => too_many = middle,
         }
     }
-    encode_first(commit, done, handed_over, fits).unwrap_or_default()
+    encode_first(commit, done, head, fits).unwrap_or_default()
 }
 
 /// Whether the text is shorter than `limit`, without deflating where that is not needed to know.
-pub(super) fn shorter_than(limit: usize, commit: i64, done: &Runs) -> bool {
+pub(super) fn shorter_than(limit: usize, commit: i64, done: &Runs, head: Head) -> bool {
     // Two varints of ten bytes a run, four characters for three bytes.
     let at_most = |bytes: usize| bytes.div_ceil(3) * 4 < limit;
-    at_most(done.len().saturating_mul(20) + 1)
-        || at_most(plain(commit, done, false, usize::MAX).len())
-        || encode(commit, done, false).is_some_and(|text| text.len() < limit)
+    at_most(done.len().saturating_mul(20) + 1 + ID_BYTES)
+        || at_most(plain(commit, done, head, usize::MAX).len())
+        || encode(commit, done, head).is_some_and(|text| text.len() < limit)
 }
 
-/// Flags and the first `count` runs, not deflated.
-fn plain(commit: i64, done: &Runs, handed_over: bool, count: usize) -> Vec<u8> {
-    let mut plain = vec![if handed_over { HANDED_OVER } else { 0 }];
+/// Head and the first `count` runs, not deflated.
+fn plain(commit: i64, done: &Runs, head: Head, count: usize) -> Vec<u8> {
+    let mut plain = head.bytes();
     let mut at = commit;
     for (start, end) in done.iter().take(count) {
         put_varint(&mut plain, start.abs_diff(at));
@@ -74,12 +109,12 @@ fn plain(commit: i64, done: &Runs, handed_over: bool, count: usize) -> Vec<u8> {
     plain
 }
 
-fn encode_first(commit: i64, done: &Runs, handed_over: bool, count: usize) -> Option<String> {
-    let plain = plain(commit, done, handed_over, count);
+fn encode_first(commit: i64, done: &Runs, head: Head, count: usize) -> Option<String> {
+    let plain = plain(commit, done, head, count);
     if plain == [0] {
         return Some(String::new());
     }
-    let shortest = match deflated(&plain) {
+    let shortest = match deflated(&plain, head.bytes().len()) {
         Some(deflated) if deflated.len() < plain.len() => deflated,
         _ => plain,
     };
@@ -87,27 +122,26 @@ fn encode_first(commit: i64, done: &Runs, handed_over: bool, count: usize) -> Op
     (text.len() <= METADATA_LIMIT).then_some(text)
 }
 
-/// Flags and deflated runs; `None` if the encoder fails, which writing into memory does not.
-fn deflated(plain: &[u8]) -> Option<Vec<u8>> {
-    let (flags, runs) = plain.split_first()?;
-    let mut encoder = DeflateEncoder::new(vec![flags | DEFLATED], Compression::best());
+/// The first `head` bytes as they are, and deflated runs; `None` if the encoder fails, which writing into memory does
+/// not.
+fn deflated(plain: &[u8], head: usize) -> Option<Vec<u8>> {
+    let (head, runs) = plain.split_at_checked(head)?;
+    let mut begun = head.to_vec();
+    *begun.first_mut()? |= DEFLATED;
+    let mut encoder = DeflateEncoder::new(begun, Compression::best());
     encoder.write_all(runs).ok()?;
     encoder.finish().ok()
 }
 
-/// The finished runs above `commit`, and whether the writer had handed over.
-pub(super) fn decode(commit: i64, text: &str) -> Result<(Runs, bool), MetadataError> {
+/// The finished runs above `commit`, and what was said besides.
+pub(super) fn decode(commit: i64, text: &str) -> Result<(Runs, Head), MetadataError> {
     let wrong = |why: String| MetadataError { offset: commit, why };
     if text.is_empty() {
-        return Ok((Runs::default(), false));
+        return Ok((Runs::default(), Head::default()));
     }
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|error| wrong(error.to_string()))?;
-    let Some((flags, rest)) = bytes.split_first() else {
-        return Err(wrong("no flags".to_owned()));
-    };
-    if flags & !(DEFLATED | HANDED_OVER) != 0 {
-        return Err(wrong(format!("unknown flags {flags:#04x}")));
-    }
+    let mut rest = bytes.as_slice();
+    let (flags, head) = Head::take(&mut rest).map_err(wrong)?;
     let mut plain = Vec::new();
     if flags & DEFLATED == 0 {
         plain.extend_from_slice(rest);
@@ -133,7 +167,7 @@ pub(super) fn decode(commit: i64, text: &str) -> Result<(Runs, bool), MetadataEr
         done.insert(start, end);
         at = end;
     }
-    Ok((done, flags & HANDED_OVER != 0))
+    Ok((done, head))
 }
 
 fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {

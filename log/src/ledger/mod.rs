@@ -17,7 +17,8 @@ mod runs;
 use std::collections::BTreeSet;
 
 use crate::contract::Committed;
-use metadata::decode;
+use crate::topic::TopicId;
+use metadata::{Head, decode};
 pub use metadata::{METADATA_LIMIT, MetadataError};
 use runs::Runs;
 
@@ -35,6 +36,8 @@ pub struct Ledger {
     seen: i64,
     /// Whether the commit that this was restored from was the last act of an owner that had drained everything.
     handed_over: bool,
+    /// The topic that the offsets are of, where that is known.
+    topic: Option<TopicId>,
 }
 
 /// What a received offset is to the ledger.
@@ -64,14 +67,35 @@ impl Ledger {
     /// A ledger of a partition that is read from `offset` on, with nothing done above it.
     #[must_use]
     pub fn at(offset: i64) -> Self {
-        Self { pending: BTreeSet::new(), done: Runs::default(), seen: offset, handed_over: false }
+        Self { pending: BTreeSet::new(), done: Runs::default(), seen: offset, handed_over: false, topic: None }
+    }
+
+    /// The same, of a topic whose id is known: the commits say so, and cannot be taken for those of another topic that
+    /// was made under its name later.
+    #[must_use]
+    pub fn of(self, topic: Option<TopicId>) -> Self {
+        Self { topic, ..self }
+    }
+
+    /// The topic that the offsets are of, where that is known.
+    #[must_use]
+    pub fn topic(&self) -> Option<TopicId> {
+        self.topic
+    }
+
+    /// How many offsets below `end` are neither finished nor known not to exist.
+    #[must_use]
+    pub fn undone_below(&self, end: i64) -> i64 {
+        let start = self.start();
+        let done: i64 = self.done.iter().map(|(from, to)| (to.min(end) - from.max(start)).max(0)).sum();
+        (end - start).max(0) - done
     }
 
     /// The ledger that a commit describes. Read the partition from [`Ledger::start`]. Unreadable metadata (a commit by
     /// another tool) is an error; `Ledger::at(committed.offset)` then repeats what was done above the commit.
     pub fn restore(committed: &Committed) -> Result<Self, MetadataError> {
-        let (done, handed_over) = decode(committed.offset, &committed.metadata)?;
-        Ok(Self { pending: BTreeSet::new(), done, seen: committed.offset, handed_over })
+        let (done, Head { handed_over, topic }) = decode(committed.offset, &committed.metadata)?;
+        Ok(Self { pending: BTreeSet::new(), done, seen: committed.offset, handed_over, topic })
     }
 
     /// Where to read from: the commit.
@@ -141,7 +165,7 @@ impl Ledger {
     /// quarters of the metadata; true again once the lowest pending offset is finished.
     #[must_use]
     pub fn may_dispatch(&self) -> bool {
-        metadata::shorter_than(DISPATCH_LIMIT, self.commit_offset(), &self.done)
+        metadata::shorter_than(DISPATCH_LIMIT, self.commit_offset(), &self.done, self.head(false))
     }
 
     /// How many records are received and not finished.
@@ -164,7 +188,11 @@ impl Ledger {
 
     fn encoded(&self, handed_over: bool) -> Committed {
         let offset = self.commit_offset();
-        Committed { offset, metadata: metadata::encode_what_fits(offset, &self.done, handed_over) }
+        Committed { offset, metadata: metadata::encode_what_fits(offset, &self.done, self.head(handed_over)) }
+    }
+
+    fn head(&self, handed_over: bool) -> Head {
+        Head { handed_over, topic: self.topic }
     }
 
     fn forget_below_commit(&mut self) {

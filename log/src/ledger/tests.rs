@@ -199,3 +199,19 @@ fn foreign_metadata_is_named_and_not_believed() {
     }
     assert_eq!(Ledger::restore(&Committed { offset: 9, metadata: String::new() }).unwrap().start(), 9);
 }
+
+proptest! {
+    /// The topic's id is in every commit, whatever else is, and what is undone below an offset is what was received there
+    /// and not finished.
+    #[test]
+    fn a_commit_says_which_topic_it_is_of(id: u128, handed_over: bool, first in steps(200), end in 0..100_000_i64) {
+        let (mut ledger, mut truth, mut next) = (Ledger::at(0).of(Some(TopicId(id))), Truth::default(), 0);
+        live(&mut ledger, &mut truth, &mut next, first);
+        let committed = if handed_over { ledger.commit_handed_over() } else { ledger.commit() };
+        let restored = Ledger::restore(&committed).unwrap();
+        prop_assert_eq!((restored.topic(), restored.handed_over()), (Some(TopicId(id)), handed_over));
+        let undone = i64::try_from(truth.unfinished().range(..end).count()).unwrap();
+        let unread = (end - restored.start().max(ledger.seen())).max(0);
+        prop_assert_eq!(restored.undone_below(end), undone + unread);
+    }
+}

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
 use crate::error::{LogError, LogErrorKind};
 use crate::record::{Fetched, Position, Record};
-use crate::topic::{Cleanup, TopicInfo, TopicName, TopicPartition, TopicSpec};
+use crate::topic::{Cleanup, Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec};
 pub use group::SESSION;
 use group::{Group, MemoryMembership};
 use partition_log::PartitionLog;
@@ -58,6 +58,8 @@ struct State {
     topics: BTreeMap<TopicName, Topic>,
     commits: BTreeMap<String, BTreeMap<TopicPartition, Committed>>,
     groups: BTreeMap<String, Group>,
+    /// Topics ever created: the ids of those to come.
+    created: u128,
     /// One per partition that is or was read, outliving its topic; woken by every append, trim, deletion and creation
     /// there, upon which readers look for themselves.
     woken: BTreeMap<TopicPartition, Arc<Notify>>,
@@ -65,6 +67,7 @@ struct State {
 
 struct Topic {
     spec: TopicSpec,
+    id: TopicId,
     partitions: Vec<PartitionLog>,
 }
 
@@ -120,6 +123,20 @@ impl MemoryLog {
         state.partition("trim", at)?.trim(before);
         state.wake(at);
         Ok(())
+    }
+
+    /// Raises the number of partitions, as Kafka's tools do on a running topic.
+    pub fn add_partitions(&self, topic: &TopicName, partitions: i32) {
+        let mut state = self.shared.state();
+        if let Some(topic) = state.topics.get_mut(topic) {
+            let like = topic.partitions.first().map(|first| (first.compacted, first.max_message_bytes));
+            let (compacted, max_message_bytes) = like.unwrap_or((false, 1 << 20));
+            let more = usize::try_from(partitions).unwrap_or(0);
+            while topic.partitions.len() < more {
+                topic.partitions.push(PartitionLog::new(compacted, max_message_bytes));
+            }
+            topic.spec.partitions = topic.spec.partitions.max(partitions);
+        }
     }
 
     /// Leaves out one offset: the next record of the partition stands one further, as after a transaction marker.
@@ -200,9 +217,29 @@ impl Log for MemoryLog {
         let compacted = matches!(spec.cleanup, Cleanup::Compact | Cleanup::CompactDelete);
         let max_message_bytes = usize::try_from(spec.max_message_bytes).unwrap_or(0);
         let partitions = (0..spec.partitions).map(|_| PartitionLog::new(compacted, max_message_bytes)).collect();
-        state.topics.insert(spec.name.clone(), Topic { spec: spec.clone(), partitions });
+        state.created += 1;
+        let id = TopicId(state.created);
+        state.topics.insert(spec.name.clone(), Topic { spec: spec.clone(), id, partitions });
         state.wake_topic(&spec.name);
         Ok(())
+    }
+
+    async fn identities(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, TopicId>, LogError> {
+        let state = self.shared.state();
+        Ok(topics.iter().filter_map(|name| Some((name.clone(), state.topics.get(name)?.id))).collect())
+    }
+
+    async fn retention(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Retention>, LogError> {
+        let state = self.shared.state();
+        let of = |topic: &Topic| Retention {
+            ms: Some(topic.spec.retention_ms).filter(|ms| *ms >= 0),
+            bytes: Some(topic.spec.retention_bytes).filter(|bytes| *bytes >= 0),
+        };
+        Ok(topics.iter().filter_map(|name| Some((name.clone(), of(state.topics.get(name)?)))).collect())
+    }
+
+    async fn offset_at(&self, partition: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError> {
+        Ok(self.shared.state().partition("look up a time in", partition)?.offset_at(at_ms))
     }
 
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError> {

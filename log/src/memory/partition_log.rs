@@ -42,6 +42,10 @@ impl PartitionLog {
         self.records.range(position..).next().map(|(offset, record)| fetched(*offset, record, at))
     }
 
+    pub(super) fn offset_at(&self, at_ms: i64) -> Option<i64> {
+        self.records.iter().find(|(_, record)| record.timestamp_ms >= at_ms).map(|(offset, _)| *offset)
+    }
+
     pub(super) fn all(&self, at: &TopicPartition) -> Vec<Fetched> {
         self.records.iter().map(|(offset, record)| fetched(*offset, record, at)).collect()
     }

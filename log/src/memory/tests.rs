@@ -20,6 +20,11 @@ impl Subject for Memory {
     async fn trim(&self, partition: &TopicPartition, before: i64) -> Result<(), LogError> {
         self.0.trim(partition, before)
     }
+
+    async fn delete_topic(&self, topic: &TopicName) -> Result<(), LogError> {
+        self.0.delete_topic(topic);
+        Ok(())
+    }
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]

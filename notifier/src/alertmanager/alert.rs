@@ -58,7 +58,7 @@ impl Alert {
 fn severity(subject: &Subject) -> &'static str {
     match subject.kind {
         Kind::Hold if subject.reason == "paused" => "info",
-        Kind::Hold | Kind::Vanished => "critical",
+        Kind::Hold | Kind::Vanished | Kind::RecordsLost | Kind::Retention => "critical",
         Kind::Breaker | Kind::DeadLetters | Kind::Lag | Kind::Conflict | Kind::Other => "warning",
     }
 }
@@ -71,6 +71,8 @@ fn summary(here: &SiteName, subject: &Subject) -> String {
         Kind::DeadLetters => format!("{text}: changes became dead letters: {reason}"),
         Kind::Lag => format!("{text}: replication lags behind its threshold"),
         Kind::Vanished => format!("{text}: versions are on one side only"),
+        Kind::RecordsLost => format!("{text}: records of the log are gone unread: {reason}"),
+        Kind::Retention => format!("{text}: half of the retention of what waits is used up"),
         Kind::Conflict | Kind::Other => format!("{text}: {reason}"),
     }
 }

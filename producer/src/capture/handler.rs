@@ -40,8 +40,6 @@ impl Handler for Capture {
     async fn gap(&self, partition: &TopicPartition, from: i64, to: i64) {
         tracing::error!(%partition, from, to, "notices were lost before they were read: every bucket has to be swept");
         self.parts.observer.gap((to - from).max(0));
-        let lost = serde_json::json!({ "from": from, "to": to, "found_at_us": self.parts.clock.now_us() });
-        self.control(&mut Slot::free(), format!("gap/{partition}"), lost.to_string().into_bytes()).await;
     }
 
     async fn handle(&self, slot: &mut Slot, records: &[Fetched]) {

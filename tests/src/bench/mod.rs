@@ -1,5 +1,6 @@
 //! `./justw bench`: how fast, how lean, and beside it the store's own replication, in the same run on the same servers.
 
+mod backlog;
 mod burst;
 mod lag;
 mod large;
@@ -15,6 +16,7 @@ use std::{
 
 use rand::{SeedableRng, rngs::SmallRng};
 
+pub use backlog::{Backlog, BacklogReport, run as run_backlog};
 pub use report::Report;
 
 use crate::{

@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use twinlog_tests::{
-    bench::{Bench, run},
+    bench::{Backlog, Bench, run, run_backlog},
     lab_error::LabError,
     store_choice::StoreArgs,
 };
@@ -32,6 +32,18 @@ struct Args {
     /// Seconds for which the idle pair is watched.
     #[arg(long, default_value_t = 20)]
     idle: u64,
+    /// Measure only what a backlog of so many change events costs in memory, and a burst of notices.
+    #[arg(long, value_name = "EVENTS")]
+    backlog: Option<u64>,
+    /// Object keys of the backlog.
+    #[arg(long, default_value_t = 10_000)]
+    keys: u64,
+    /// Notices of the burst beside the backlog.
+    #[arg(long, default_value_t = 50_000)]
+    notices: u64,
+    /// Seconds for which the backlog may drain, and the burst.
+    #[arg(long, default_value_t = 3_600)]
+    within: u64,
 }
 
 #[tokio::main]
@@ -50,6 +62,13 @@ async fn bench(args: Args) -> Result<(), LabError> {
     let kind = args.store.chosen()?;
     let folder =
         tempfile::Builder::new().prefix("twinlog-bench-").tempdir().map_err(LabError::io("making a folder"))?;
+    if let Some(events) = args.backlog {
+        let within = Duration::from_secs(args.within);
+        let folder = folder.path().to_owned();
+        let backlog = Backlog { kind, folder, events, keys: args.keys, notices: args.notices, within };
+        println!("\n{}", Box::pin(run_backlog(&backlog, |what| println!("{what}"))).await?);
+        return Ok(());
+    }
     let bench = Bench {
         kind,
         folder: folder.path().to_owned(),

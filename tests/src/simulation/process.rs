@@ -18,7 +18,7 @@ use twinlog_control::Control;
 use twinlog_index::{Index, MemoryIndex};
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::Ids;
-use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lease, Source};
+use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lease, Source, Unwatched};
 use twinlog_log::{Heard, Log, Tell, TopicName};
 use twinlog_producer::{BucketSettings, CaptureConfig, Freshness, Producer};
 use twinlog_schemas::Fact;
@@ -362,6 +362,7 @@ impl Machine {
             lanes_topic: world.topics.lanes(&place.name),
             sources: vec![Source { log: self.home(), group: world.topics.group(&place.name, purpose), wants }],
             handler,
+            watch: Arc::new(Unwatched),
             config: LaneConfig { concurrency: 4, ..LaneConfig::default() },
             discover_every: Duration::from_secs(30),
             discover_now: Arc::new(Notify::new()),

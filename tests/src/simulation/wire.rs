@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use twinlog_log::{
     Committed, Fetched, Log, LogError, Membership, MemoryLog, OwnershipChange, PartitionReader, Position, Pulse,
-    Reader, Record, TopicInfo, TopicName, TopicPartition, TopicSpec, Watermarks,
+    Reader, Record, Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec, Watermarks,
 };
 
 use super::dice::Dice;
@@ -58,6 +58,18 @@ impl Log for Wire {
 
     async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
         self.log.create_topic(spec).await
+    }
+
+    async fn identities(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, TopicId>, LogError> {
+        self.log.identities(topics).await
+    }
+
+    async fn retention(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Retention>, LogError> {
+        self.log.retention(topics).await
+    }
+
+    async fn offset_at(&self, partition: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError> {
+        self.log.offset_at(partition, at_ms).await
     }
 
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError> {

@@ -28,8 +28,10 @@ use twinlog_site::{BodyWish, ObjectReading, Reading, Site};
 use twinlog_tail::{Kind, Tail, Topic};
 
 use super::seen::Seen;
+use crate::apply::Planner;
 use crate::deaths::DeathLimits;
 use crate::hold::{Direction, Holds, Reason};
+use crate::plan::plan;
 use crate::storm::StormLimits;
 use crate::{Apply, ApplyConfig, Doubts, Link, Parts};
 
@@ -55,6 +57,8 @@ pub(super) struct Setup {
     pub transit: Option<TransitPlan>,
     /// As [`ApplyConfig::park_after`].
     pub park_after: Option<Duration>,
+    /// How records are planned.
+    pub plan: Planner,
 }
 
 /// When removals stop the bucket.
@@ -65,7 +69,14 @@ pub(super) const DEATHS: DeathLimits = DeathLimits { window: Duration::from_secs
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { quirks: Quirks::rustfs(), inline: 16 << 10, lifecycle_stays: false, transit: None, park_after: None }
+        Self {
+            quirks: Quirks::rustfs(),
+            inline: 16 << 10,
+            lifecycle_stays: false,
+            transit: None,
+            park_after: None,
+            plan,
+        }
     }
 }
 
@@ -93,6 +104,7 @@ pub(super) struct Lab {
     offset: AtomicI64,
     /// What an Apply is made of.
     parts: Box<dyn Fn() -> Parts + Send + Sync>,
+    plan: Planner,
     stop: CancellationToken,
     /// Ends the process that runs now.
     kill: CancellationToken,
@@ -201,7 +213,7 @@ impl Lab {
             }
         };
         let kill = stop.child_token();
-        let apply = begin(parts(), &kill).await;
+        let apply = begin(parts(), setup.plan, &kill).await;
         Self {
             at_east: east.client("client"),
             at_west: west.client("client"),
@@ -223,6 +235,7 @@ impl Lab {
             ids,
             offset: AtomicI64::new(0),
             parts: Box::new(parts),
+            plan: setup.plan,
             stop: stop.clone(),
             kill,
             _tail: stop.drop_guard(),
@@ -233,7 +246,7 @@ impl Lab {
     pub(super) async fn restart(&mut self) {
         self.kill.cancel();
         self.kill = self.stop.child_token();
-        self.apply = begin((self.parts)(), &self.kill).await;
+        self.apply = begin((self.parts)(), self.plan, &self.kill).await;
     }
 
     // --- clients -------------------------------------------------------------------------------------------------
@@ -491,8 +504,8 @@ impl Lab {
 }
 
 /// Starts an Apply as a process does, with the tasks that keep it.
-async fn begin(parts: Parts, stop: &CancellationToken) -> Arc<Apply> {
-    let apply = Arc::new(Apply::new(parts));
+async fn begin(parts: Parts, plan: Planner, stop: &CancellationToken) -> Arc<Apply> {
+    let apply = Arc::new(Apply::new(parts).planned_by(plan));
     let (keeping, stopped, owned) = (Arc::clone(&apply), stop.clone(), watch::Sender::new([0].into()));
     tokio::spawn(async move {
         let tasks = async { tokio::join!(keeping.keep(owned.subscribe()), keeping.letters(owned.subscribe())) };

@@ -17,4 +17,5 @@ mod null;
 mod outages;
 mod removals;
 mod seen;
+mod stuck;
 mod uploads;

@@ -505,3 +505,30 @@ async fn a_marker_that_no_listing_shows_is_told() {
     assert_eq!((marker.told, marker.modified_at_ns), (Told::Born, times[&marker.version_id]));
     assert_eq!(world.control().iter().filter(|key| key.contains("dirty")).count(), 0);
 }
+
+/// Scenario: a change event is larger than its topic takes, with its body; then even without.
+/// Guarantees: the first is written without the body, which is read from the source later; for the second the bucket is on
+/// record as one to be swept, and others go on.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn an_event_that_is_too_large_goes_without_its_body_or_is_swept() {
+    let world = World::new(Quirks::rustfs()).await;
+    let topic = world.topics.changes(&site("east"), &world.bucket);
+    let refuse = || world.log.inject(Some(topic.clone()), Fault::Reject(LogErrorKind::TooLarge));
+    refuse();
+    world.put(b"inline");
+    world.settle().await;
+    let events = world.events();
+    assert_eq!(told(&events), [(Told::Born, VersionKind::Object)]);
+    assert!(events[0].object.as_ref().unwrap().body.is_none());
+    assert!(world.control().is_empty());
+    refuse();
+    refuse();
+    world.put(b"larger");
+    world.settle().await;
+    assert_eq!((world.events().len(), world.control()), (1, vec!["dirty/bucket".to_owned()]));
+    world.put(b"small");
+    world.settle().await;
+    let events = world.events();
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[1].object.as_ref().unwrap().body.as_deref(), Some(&b"small"[..]));
+}

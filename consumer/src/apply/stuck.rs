@@ -1,0 +1,71 @@
+//! A record over which the plan itself breaks: a bug. Its partition stands there, on record with the record's coordinates;
+//! nothing behind it is committed, everything else goes on, and each time the partition is looked at again it is tried
+//! again, so that an upgrade is all it takes.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use twinlog_control::{Entry, Key, Stuck};
+use twinlog_log::{Fetched, TopicPartition};
+use twinlog_schemas::{CloudEvent, EventType, HoldTold, SiteName};
+
+use super::Apply;
+use super::settle::Job;
+use crate::plan::{Plan, Question};
+
+impl Apply {
+    /// The plan, or how it broke. A plan is a pure function: nothing is left half done by it.
+    pub(super) fn plan_of(&self, question: Question<'_>) -> Result<Plan, String> {
+        catch_unwind(AssertUnwindSafe(|| (self.plan)(question))).map_err(|panic| words(panic.as_ref()))
+    }
+
+    /// Puts on record that a partition stands at a record.
+    pub(super) async fn stuck(&self, job: &Job<'_>, message: String) {
+        let at = &job.record.position;
+        tracing::error!(partition = %at.partition, offset = at.offset, message, remedy = Stuck::REMEDY,
+            "a record cannot be planned: its partition stands there");
+        let control = self.parts.holds.control();
+        if control.stuck(&at.partition).is_some_and(|known| known.offset == at.offset) {
+            return;
+        }
+        let stuck = Stuck { offset: at.offset, message, since_us: self.parts.clock.now_us() };
+        control.put(Entry::Stuck(at.partition.clone(), stuck.clone())).await;
+        self.tell_stuck(EventType::HoldBegun, job.source, &at.partition, &stuck).await;
+    }
+
+    /// A record is done: its partition stands there no longer, if it did.
+    pub(super) async fn unstuck(&self, record: &Fetched) {
+        let at = &record.position;
+        let control = self.parts.holds.control();
+        let Some(stuck) = control.stuck(&at.partition).filter(|stuck| stuck.offset == at.offset) else { return };
+        tracing::info!(partition = %at.partition, offset = at.offset, "the record at which the partition stood is done");
+        control.remove(Key::Stuck(at.partition.clone())).await;
+        self.tell_stuck(EventType::HoldEnded, &self.source_of(&at.partition.topic), &at.partition, &stuck).await;
+    }
+
+    async fn tell_stuck(&self, kind: EventType, source: &SiteName, partition: &TopicPartition, stuck: &Stuck) {
+        let here = self.parts.here.name();
+        let bucket = self.parts.topics.bucket_of_changes(source, &partition.topic);
+        let told = HoldTold {
+            source_site: source.to_string(),
+            target_site: here.to_string(),
+            bucket: bucket.as_ref().map(ToString::to_string),
+            reason: Stuck::REASON.to_owned(),
+            message: format!("offset {} of {partition}: {}", stuck.offset, stuck.message),
+            remedy: Stuck::REMEDY.to_owned(),
+            since_us: stuck.since_us,
+        };
+        let link = format!("{source}>{here}");
+        let subject = bucket.map_or_else(|| link.clone(), |bucket| format!("{link}/{bucket}"));
+        match CloudEvent::new(kind, self.parts.ids.event_id(), here, subject, self.parts.clock.now_ns(), &told) {
+            Ok(event) => self.parts.tell.tell(event).await,
+            Err(error) => tracing::error!(%error, "a partition that stands could not be told"),
+        }
+    }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
+    said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "the plan panicked".to_owned())
+}

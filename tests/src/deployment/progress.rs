@@ -11,9 +11,10 @@ use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
+    message::OwnedMessage,
 };
 
-use super::letters::{self, Letter};
+use super::{letters::Letter, records};
 use crate::{lab_error::LabError, site::Site};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -93,11 +94,19 @@ impl Progress {
     /// # Errors
     /// Where the broker does not answer.
     pub async fn letters(&self, site: Site) -> Result<Vec<Letter>, LabError> {
-        let this = self.clone();
-        elsewhere("for dead letters", move || {
-            let name = format!("{}.dead.{site}", this.prefix);
+        Ok(self.records(&format!("dead.{site}")).await?.iter().map(Letter::of).collect())
+    }
+
+    /// All records of the topic of this name that stand in it now, e.g. of `receipts.west`; none where it is not there.
+    /// Not for compacted topics.
+    ///
+    /// # Errors
+    /// Where the broker does not answer.
+    pub async fn records(&self, name: &str) -> Result<Vec<OwnedMessage>, LabError> {
+        let (this, name) = (self.clone(), format!("{}.{name}", self.prefix));
+        elsewhere("for all records of a topic", move || {
             let ends = this.ends(&*this.client("look")?, |topic| topic == name)?;
-            ends.get(&name).map_or(Ok(Vec::new()), |ends| letters::read(&this.brokers, &name, ends))
+            ends.get(&name).map_or(Ok(Vec::new()), |ends| records::read(&this.brokers, &name, ends))
         })
         .await
     }

@@ -19,7 +19,7 @@ pub mod ready;
 pub mod rustfs;
 pub mod store;
 
-pub use broker::Kafka;
+pub use broker::{Kafka, Way};
 pub use error::ServerError;
 pub use port::Port;
 pub use process::{Life, Process};

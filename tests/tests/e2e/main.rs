@@ -12,6 +12,7 @@ mod bad_set_up;
 mod births;
 mod doors;
 mod holds;
+mod kills;
 mod large;
 mod loops;
 mod main_job;

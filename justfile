@@ -44,6 +44,10 @@ simulate *ARGS:
 soak *ARGS: tools release
     {{ release }}/soak {{ ARGS }}
 
+# Random faults of every kind at once, at the wire, of processes and of servers: --minutes N, --seed S, --store minio|rustfs.
+chaos *ARGS: tools release
+    {{ release }}/soak --chaos {{ ARGS }}
+
 # Formats everything.
 fmt:
     cargo fmt --all

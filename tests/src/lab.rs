@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWr
 use crate::{
     bucket::{self, Lock},
     compare::Bucket,
-    deployment::{Deployment, Parts, SiteParts},
+    deployment::{Deployment, Pace, Parts, SiteParts},
     door::{Door, Lease},
     lab_error::LabError,
     pair::{TOKEN, client, twinlog_principal},
@@ -234,6 +234,7 @@ impl Stage {
             client_endpoint: stores.endpoints[site.index()].clone(),
             trust: stores.trust[site.index()].clone(),
             twinlog: twinlog_principal(),
+            brokers: None,
         });
         let parts = Parts {
             folder: lab.folder.join(&bucket),
@@ -245,6 +246,7 @@ impl Stage {
             sites,
             token: TOKEN.to_owned(),
             client: client(),
+            pace: Pace::Usual,
             lanes: 2,
             more: "[telemetry]\nlevel = \"info,twinlog=debug\"\n".to_owned(),
             life: Life::Bound,
@@ -310,21 +312,26 @@ impl Stage {
         Ok(text.lines().filter(|line| line.contains(words)).count())
     }
 
-    /// The ends of what both Twinlogs logged, for a failed test's report.
+    /// The ends of what all Twinlogs of the test logged, for a failed test's report.
     #[must_use]
     pub fn logs(&self) -> String {
         /// Lines of each.
         const LINES: usize = 60;
-        let folder = &self.deployment.parts().folder;
-        let log = |site: Site| {
-            let path = folder.join(format!("twinlog-{site}.log"));
-            let text = std::fs::read_to_string(&path).unwrap_or_else(|error| format!("({error})"));
+        let log = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path).unwrap_or_else(|error| format!("({error})"));
             let lines: Vec<&str> = text.lines().collect();
             let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
             format!("--- {}\n{end}\n", path.display())
         };
-        Site::BOTH.map(log).concat()
+        let folder = &self.deployment.parts().folder;
+        let members = entries(folder).into_iter().filter(|path| path.is_dir()).flat_map(|member| entries(&member));
+        let logs = entries(folder).into_iter().chain(members);
+        logs.filter(|path| path.extension().is_some_and(|name| name == "log")).map(|path| log(&path)).collect()
     }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 async fn proxy(stores: &Stores, site: Site) -> Result<Proxy, LabError> {

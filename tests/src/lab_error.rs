@@ -45,7 +45,7 @@ pub enum LabError {
         why: String,
     },
     /// A change became a dead letter for which there is no reason.
-    #[error("dead letter at {site}, reason {reason}, of record {record:?}")]
+    #[error("dead letter at {site}, reason {reason}, of record {record:?}: {message}")]
     Letter {
         /// The site into which it was to be written.
         site: Site,
@@ -53,6 +53,16 @@ pub enum LabError {
         reason: String,
         /// The record's key.
         record: String,
+        /// What was wrong, in words.
+        message: String,
+    },
+    /// The sites, or the work done, are not as they must be.
+    #[error("{what}:\n  {}", .found.join("\n  "))]
+    Unaccounted {
+        /// Of which kind.
+        what: String,
+        /// Each thing that is wrong, in words.
+        found: Vec<String>,
     },
     /// Something that was waited for did not come.
     #[error("{what} within {within:?}; at last: {last}")]
@@ -67,6 +77,14 @@ pub enum LabError {
 }
 
 impl LabError {
+    /// An error where anything was found.
+    ///
+    /// # Errors
+    /// [`LabError::Unaccounted`].
+    pub fn if_any(what: &str, found: Vec<String>) -> Result<(), Self> {
+        if found.is_empty() { Ok(()) } else { Err(Self::Unaccounted { what: what.to_owned(), found }) }
+    }
+
     /// A [`ServerError::Io`] for `map_err`.
     pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let wrap = ServerError::io(what);

@@ -1,13 +1,14 @@
 //! The whole on one machine: Kafka, two stores of a kind, and Twinlog beside each, with a bucket on both.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     bucket,
-    deployment::{Deployment, Parts, SiteParts},
+    deployment::{Deployment, Pace, Parts, SiteParts},
     lab_error::LabError,
     server::{Credentials, Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions},
     site::Site,
+    wire::Wire,
 };
 
 /// How to start a pair.
@@ -21,6 +22,8 @@ pub struct PairOptions {
     pub bucket: String,
     /// What becomes of the processes when this one ends.
     pub life: Life,
+    /// Whether Twinlog reaches stores and Kafka through proxies.
+    pub wired: bool,
 }
 
 /// A pair.
@@ -33,6 +36,8 @@ pub struct Pair {
     pub deployment: Deployment,
     /// The bucket.
     pub bucket: String,
+    /// The proxies, where Twinlog has them.
+    pub wire: Option<Arc<Wire>>,
 }
 
 /// The client that is allowed everything at every store under test.
@@ -74,21 +79,26 @@ impl Pair {
         tell(&format!("starting Kafka and two {} stores", options.kind));
         // The intakes' addresses are part of how the stores start, so they are picked first.
         let intakes = [Port::free()?, Port::free()?];
+        let (to_kafka, ways) = if options.wired {
+            let (proxies, ways) = Wire::to_kafka().await?;
+            (Some(proxies), ways)
+        } else {
+            (None, Vec::new())
+        };
         let kafka_folder = options.folder.join("kafka");
         let (kafka, east, west) = futures::join!(
-            Kafka::start(&kafka_folder, options.life),
+            Kafka::start_with(&kafka_folder, options.life, ways),
             store(&options, Site::East, &intakes),
             store(&options, Site::West, &intakes),
         );
         let (kafka, stores) = (kafka?, [east?, west?]);
         tell("making Twinlog's principals and the bucket at both stores");
         futures::try_join!(furnish(&stores[0], &options.bucket), furnish(&stores[1], &options.bucket))?;
-        let sites = [&stores[0], &stores[1]].map(|store| SiteParts {
-            endpoint: store.endpoint(),
-            client_endpoint: store.endpoint(),
-            trust: None,
-            twinlog: twinlog_principal(),
-        });
+        let wire = match to_kafka {
+            Some(kafka) => Some(Wire { stores: Wire::to_stores(&stores).await?, kafka }),
+            None => None,
+        };
+        let sites = Site::BOTH.map(|site| site_parts(&stores[site.index()], site, wire.as_ref()));
         let parts = Parts {
             folder: options.folder,
             kind: options.kind,
@@ -98,11 +108,13 @@ impl Pair {
             sites,
             token: TOKEN.to_owned(),
             client: client(),
+            pace: Pace::Usual,
             lanes: 4,
             more: String::new(),
             life: options.life,
         };
-        Ok(Self { kafka, stores, deployment: Deployment::prepare(parts, intakes)?, bucket: options.bucket })
+        let (deployment, wire) = (Deployment::prepare(parts, intakes)?, wire.map(Arc::new));
+        Ok(Self { kafka, stores, deployment, bucket: options.bucket, wire })
     }
 
     /// The store of a site.
@@ -127,6 +139,16 @@ impl Pair {
         self.store(site).start_again().await?;
         self.deployment.start(site)?;
         self.deployment.ready(site).await
+    }
+}
+
+fn site_parts(store: &Store, site: Site, wire: Option<&Wire>) -> SiteParts {
+    SiteParts {
+        endpoint: wire.map_or_else(|| store.endpoint(), |wire| wire.stores[site.index()].origin()),
+        client_endpoint: store.endpoint(),
+        trust: None,
+        twinlog: twinlog_principal(),
+        brokers: wire.map(|wire| wire.kafka[site.index()].address()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::secret::Secret;
 use super::section::Section;
@@ -21,6 +22,8 @@ pub struct ClusterConfig {
     pub username: Option<String>,
     /// `password` or `password_file`; required with SASL.
     pub password: Option<Secret>,
+    /// `session_timeout`: how long a process may be silent before the others of its site take over its share. Default 10 s.
+    pub session_timeout: Duration,
     /// `[clusters.<name>.properties]`: settings passed to librdkafka as they are. Those that Twinlog's guarantees rest
     /// on are refused.
     pub properties: BTreeMap<String, String>,
@@ -63,12 +66,15 @@ const SECURITIES: [(&str, Security); 4] = [
     ("sasl_tls", Security::SaslTls),
 ];
 
+/// Shorter ones make a pause of the process a loss of its lanes; beyond the longest no broker takes it for granted.
+const SESSIONS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(1_800);
+
 const MECHANISMS: [(&str, &str); 3] =
     [("PLAIN", "PLAIN"), ("SCRAM-SHA-256", "SCRAM-SHA-256"), ("SCRAM-SHA-512", "SCRAM-SHA-512")];
 
 /// Properties that are not the operator's to set: durability, order, and the committing of offsets rest on them; or
 /// there is a key of our own.
-const OURS: [(&str, &str); 14] = [
+const OURS: [(&str, &str); 15] = [
     ("acks", "Twinlog's durability rests on acks=all"),
     ("request.required.acks", "Twinlog's durability rests on acks=all"),
     ("enable.idempotence", "Twinlog's order rests on it"),
@@ -77,6 +83,7 @@ const OURS: [(&str, &str); 14] = [
     ("auto.offset.reset", "Twinlog never jumps over unread records"),
     ("allow.auto.create.topics", "topics are created by `twinlog bucket enable` only"),
     ("group.id", "Twinlog names its groups itself"),
+    ("session.timeout.ms", "use session_timeout"),
     ("bootstrap.servers", "use brokers"),
     ("metadata.broker.list", "use brokers"),
     ("security.protocol", "use security"),
@@ -104,6 +111,15 @@ impl ClusterConfig {
         if !security.is_sasl() && (username.is_some() || password.is_some()) {
             section.fault("username and password are used with security = \"sasl_tls\" or \"sasl_plaintext\" only");
         }
+        let session_origin = section.origin_of("session_timeout");
+        let session_timeout = section.duration_or("session_timeout", Duration::from_secs(10));
+        if !SESSIONS.contains(&session_timeout) {
+            section.fault_at(
+                session_origin,
+                "session_timeout",
+                "it must be between 1s and 30m, and the brokers must allow it",
+            );
+        }
         let inner = section.section("properties");
         let origin = inner.origin.clone();
         let properties: BTreeMap<_, _> = inner.free_texts().into_iter().collect();
@@ -111,7 +127,16 @@ impl ClusterConfig {
             section.fault_at(origin.clone(), &format!("properties.{key}"), format!("it cannot be set: {why}"));
         }
         section.end();
-        Some(Self { brokers: brokers?, security, ca_file, sasl_mechanism, username, password, properties })
+        Some(Self {
+            brokers: brokers?,
+            security,
+            ca_file,
+            sasl_mechanism,
+            username,
+            password,
+            session_timeout,
+            properties,
+        })
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::http::Uri;
 use twinlog_schemas::SiteName;
-use twinlog_site::DialectName;
+use twinlog_site::{DialectName, S3SiteConfig};
 
 use super::address::{Taken, clash};
 use super::secret::Secret;
@@ -31,6 +32,9 @@ pub struct SiteConfig {
     /// `own_principals`: names under which this store reports Twinlog's own requests; their notices are dropped.
     /// Nothing else may use these principals. Default: the access key.
     pub own_principals: Vec<String>,
+    /// `write_expiry`: how long a replica write stays acceptable to the store once it is signed; so long a new owner of
+    /// lanes waits after a crash. Whole seconds, default 10 s.
+    pub write_expiry: Duration,
     /// `[sites.<name>.intake]`.
     pub intake: IntakeConfig,
     /// `[sites.<name>.targets]`.
@@ -94,6 +98,7 @@ impl SiteConfig {
         let ca_file = section.text("ca_file").map(PathBuf::from);
         let own = section.texts("own_principals").map(|texts| texts.into_iter().map(|(_, text)| text).collect());
         let own_principals = own.unwrap_or_else(|| access_key.iter().cloned().collect());
+        let write_expiry = read_write_expiry(&mut section);
         let (intake, metrics) = (section.section("intake"), section.section("metrics"));
         let metrics = MetricsConfig::read(metrics, taken);
         let quarantine = || state_dir.join(name).join("quarantine");
@@ -110,6 +115,7 @@ impl SiteConfig {
             secret_key: secret_key?,
             ca_file,
             own_principals,
+            write_expiry,
             intake: intake?,
             targets,
             metrics,
@@ -140,6 +146,15 @@ fn read_endpoint(section: &mut Section<'_>, taken: &mut Taken) -> Option<String>
     };
     taken.endpoint(section, origin, &uri);
     Some(endpoint.trim_end_matches('/').to_owned())
+}
+
+fn read_write_expiry(section: &mut Section<'_>) -> Duration {
+    let origin = section.origin_of("write_expiry");
+    let expiry = section.duration_or("write_expiry", S3SiteConfig::DEFAULT_WRITE_EXPIRY);
+    if expiry.subsec_nanos() > 0 || !(1..=3_600).contains(&expiry.as_secs()) {
+        section.fault_at(origin, "write_expiry", "it must be whole seconds, between 1s and 1h");
+    }
+    expiry
 }
 
 fn read_cluster(section: &mut Section<'_>, clusters: &[String]) -> Option<String> {

@@ -157,6 +157,24 @@ fn settings_that_guarantees_rest_on_are_not_the_operators() {
 }
 
 #[test]
+fn how_long_silence_and_writes_last_is_bounded() {
+    let text = with("# session_timeout = \"10s\"", "session_timeout = \"3s\"").replacen(
+        "# write_expiry = \"10s\"",
+        "write_expiry = \"2s\"",
+        1,
+    );
+    let config = Config::parse(&text, &none()).unwrap();
+    let (cluster, site) = (&config.clusters["main"], &config.sites[&SiteName::new("east").unwrap()]);
+    assert_eq!([cluster.session_timeout, site.write_expiry].map(|time| time.as_secs()), [3, 2]);
+    for expiry in ["1500ms", "2h"] {
+        let told = faults(&with("# write_expiry = \"10s\"", &format!("write_expiry = \"{expiry}\"")));
+        assert!(told.contains("sites.east.write_expiry: it must be whole seconds"), "{told}");
+    }
+    let told = faults(&with("# session_timeout = \"10s\"", "session_timeout = \"500ms\""));
+    assert!(told.contains("clusters.main.session_timeout: it must be between 1s and 30m"), "{told}");
+}
+
+#[test]
 fn a_secret_is_never_told() {
     let config = Config::parse(&EXAMPLE.replace("change-me", "hunter2"), &none()).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));

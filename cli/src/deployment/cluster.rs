@@ -22,6 +22,7 @@ pub async fn connect(
 
 fn kafka(config: &ClusterConfig, client: &str) -> KafkaConfig {
     let mut kafka = KafkaConfig::new(config.brokers.clone(), client);
+    kafka.session_timeout = config.session_timeout;
     kafka.options = config.properties.clone();
     let mut set = |name: &str, value: String| drop(kafka.options.insert(name.to_owned(), value));
     if config.security != crate::config::Security::Plaintext {

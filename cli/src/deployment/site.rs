@@ -22,7 +22,7 @@ pub fn connect(name: &SiteName, config: &SiteConfig, leave: Leave) -> Result<Arc
             secret_key: SecretKey::new(config.secret_key.reveal()),
         },
         ca_file: config.ca_file.clone(),
-        write_expiry: S3SiteConfig::DEFAULT_WRITE_EXPIRY,
+        write_expiry: config.write_expiry,
         timeouts: S3Timeouts::default(),
         notify: NotifyTargets { sure: config.targets.sure.clone(), fast: config.targets.fast.clone() },
     };

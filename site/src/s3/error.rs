@@ -203,12 +203,22 @@ impl Attempt<'_> {
         if let Some(why) = self.key.filter(|_| unexplained).and_then(|key| self.dialect.cannot_hold(key)) {
             kind = Kind::NameRefused;
             message = format!("the key has {why} ({message})");
+        } else if kind == Kind::Refused && self.broken_on_its_way(status, code.as_deref()) {
+            kind = Kind::Malformed;
+            message = format!("a {status} without a store's error code: the request was broken on its way ({message})");
         }
         let mut error = self.error(kind, message);
         error.status = Some(status);
         error.outcome_unknown = self.acts && may_have_acted(status, kind);
         error.code = code;
         error
+    }
+
+    /// Whether not the store refused, but whatever speaks HTTP for it, a proxy or its own server: it got no whole request,
+    /// which says nothing of what was asked. A store's own refusal has a code; to a HEAD, whose answer has no body, not
+    /// every store's.
+    fn broken_on_its_way(&self, status: u16, code: Option<&str>) -> bool {
+        status == 400 && code.is_none() && (!self.operation.starts_with("Head") || self.dialect.head_tells_code())
     }
 
     fn unanswered(&self, kind: SiteErrorKind, may_have_acted: bool, error: &(dyn Error + 'static)) -> SiteError {
@@ -359,6 +369,25 @@ mod tests {
         assert!(!answered(true, 403, "AccessDenied").outcome_unknown);
         assert!(answered(true, 200, "Nonsense").outcome_unknown);
         assert!(!answered(true, 200, "InvalidPart").outcome_unknown);
+    }
+
+    /// Scenario: a connection that ends within a request's head is answered 400 by the HTTP server, in no words of S3's.
+    /// Guarantees: that is no refusal of what was asked.
+    #[test]
+    #[expect(clippy::unwrap_used, reason = "test")]
+    fn a_request_broken_on_its_way_is_not_refused() {
+        let site = SiteName::new("east").unwrap();
+        let asked = |operation, code: Option<&str>| {
+            Attempt { operation, ..attempt(&site, "k", true) }.answered(400, code.map(str::to_owned), String::new())
+        };
+        let broken = asked("DeleteObject", None);
+        assert_eq!((broken.kind, broken.outcome_unknown), (Kind::Malformed, false));
+        assert_eq!(asked("DeleteObject", Some("Teapot")).kind, Kind::Refused);
+        // RustFS refuses a HEAD without a code, MinIO with one.
+        assert_eq!(asked("HeadObject", None).kind, Kind::Refused);
+        let dialect = DialectName::MinIo.dialect();
+        let of_minio = Attempt { operation: "HeadObject", dialect, ..attempt(&site, "k", false) };
+        assert_eq!(of_minio.answered(400, None, String::new()).kind, Kind::Malformed);
     }
 
     #[test]

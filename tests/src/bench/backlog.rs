@@ -70,8 +70,8 @@ pub struct BacklogReport {
 /// # Errors
 /// Whatever does not come up.
 pub async fn run(bench: &Backlog, tell: impl Fn(&str)) -> Result<BacklogReport, LabError> {
-    let options =
-        PairOptions { kind: bench.kind, folder: bench.folder.clone(), bucket: "ours".to_owned(), life: Life::Bound };
+    let (folder, bucket) = (bench.folder.clone(), "ours".to_owned());
+    let options = PairOptions { kind: bench.kind, folder, bucket, life: Life::Bound, wired: false };
     let mut pair = Pair::start(options, &tell).await?;
     pair.deployment.stop(Site::West).await?;
     tell(&format!("writing {} change events of {} keys into the log", bench.events, bench.keys));

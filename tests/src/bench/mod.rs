@@ -63,8 +63,13 @@ struct Buckets {
 /// # Errors
 /// Whatever does not come up, or does not arrive.
 pub async fn run(bench: &Bench, tell: impl Fn(&str)) -> Result<Report, LabError> {
-    let options =
-        PairOptions { kind: bench.kind, folder: bench.folder.clone(), bucket: "ours".to_owned(), life: Life::Bound };
+    let options = PairOptions {
+        kind: bench.kind,
+        folder: bench.folder.clone(),
+        bucket: "ours".to_owned(),
+        life: Life::Bound,
+        wired: false,
+    };
     let mut pair = Pair::start(options, &tell).await?;
     let buckets = buckets(&pair).await?;
     let [from, to] = &pair.stores;

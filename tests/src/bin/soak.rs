@@ -1,11 +1,12 @@
-//! `./justw soak`: see [`twinlog_tests::soak`]. Exit status 0: every round ended equal; 1: one did not.
+//! `./justw soak` and `./justw chaos`: see [`twinlog_tests::soak`]. Exit status 0: every round ended equal; 1: one did
+//! not.
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use twinlog_tests::{
     lab_error::LabError,
-    soak::{Soak, run},
+    soak::{Failed, Soak, Sort, run},
     store_choice::StoreArgs,
 };
 
@@ -14,10 +15,13 @@ use twinlog_tests::{
 struct Args {
     #[command(flatten)]
     store: StoreArgs,
+    /// Everything that can go wrong at the wire too, and rounds of kills: `./justw chaos`.
+    #[arg(long)]
+    chaos: bool,
     /// The first round's seed; each further one is the next number.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Minutes for which new rounds begin.
+    /// Minutes for which new rounds begin; with 0 there is one round.
     #[arg(long, default_value_t = 60)]
     minutes: u64,
     /// What the clients of a round do, all together.
@@ -27,19 +31,24 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match soak(Args::parse()).await {
+    let args = Args::parse();
+    let sort = if args.chaos { Sort::Chaos } else { Sort::Soak };
+    match soak(args, sort).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("soak: NOT EQUAL, or not to be run on: {error}");
+        Err(failed) => {
+            eprintln!("{}: NOT EQUAL, or not to be run on: {failed}", sort.name());
             ExitCode::FAILURE
         }
     }
 }
 
-async fn soak(args: Args) -> Result<(), LabError> {
-    let kind = args.store.chosen()?;
-    let folder = tempfile::Builder::new().prefix("twinlog-soak-").tempdir().map_err(LabError::io("making a folder"))?;
+async fn soak(args: Args, sort: Sort) -> Result<(), Failed> {
+    let kind = args.store.chosen().map_err(LabError::from)?;
+    let name = sort.name();
+    let folder = tempfile::Builder::new().prefix(&format!("twinlog-{name}-")).tempdir();
+    let folder = folder.map_err(LabError::io("making a folder"))?;
     let soak = Soak {
+        sort,
         kind,
         folder: folder.path().to_owned(),
         seed: args.seed,
@@ -48,12 +57,12 @@ async fn soak(args: Args) -> Result<(), LabError> {
     };
     match Box::pin(run(&soak, |line| println!("{line}"))).await {
         Ok(rounds) => {
-            println!("soak on {kind}: {rounds} rounds, all EQUAL");
+            println!("{name} on {kind}: {rounds} rounds, all EQUAL");
             Ok(())
         }
-        Err(error) => {
-            eprintln!("soak: logs are kept in {}", folder.keep().display());
-            Err(error)
+        Err(failed) => {
+            eprintln!("{name}: logs are kept in {}", folder.keep().display());
+            Err(failed)
         }
     }
 }

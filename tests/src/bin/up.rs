@@ -42,7 +42,7 @@ async fn up(args: Args) -> Result<(), LabError> {
     vacant(&folder)?;
     let kind = args.store.chosen()?;
     std::fs::create_dir_all(&folder).map_err(LabError::io(format!("making {}", folder.display())))?;
-    let options = PairOptions { kind, folder: folder.clone(), bucket: args.bucket, life: Life::Session };
+    let options = PairOptions { kind, folder: folder.clone(), bucket: args.bucket, life: Life::Session, wired: false };
     let started = Pair::start(options, |what| println!("{what}")).await;
     let environment = match started {
         Ok(pair) => leave(pair)?,

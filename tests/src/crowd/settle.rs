@@ -117,7 +117,10 @@ async fn letters(deployment: &Deployment, bucket: &str, site: Site) -> Result<Ve
     letters.retain(|letter| of_bucket(&letter.record) || letter.record.is_empty());
     match letters.iter().find(|letter| !LOCKED.contains(&letter.reason.as_str())) {
         None => Ok(letters),
-        Some(other) => Err(LabError::Letter { site, reason: other.reason.clone(), record: other.record.clone() }),
+        Some(Letter { reason, record, message }) => {
+            let (reason, record, message) = (reason.clone(), record.clone(), message.clone());
+            Err(LabError::Letter { site, reason, record, message })
+        }
     }
 }
 

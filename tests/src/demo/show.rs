@@ -42,8 +42,13 @@ pub struct Show {
 /// Whatever does not come up, or does not answer.
 pub async fn run(show: Show) -> Result<Comparison, LabError> {
     let mut table = Table::new();
-    let options =
-        PairOptions { kind: show.kind, folder: show.folder.clone(), bucket: "demo".to_owned(), life: Life::Bound };
+    let options = PairOptions {
+        kind: show.kind,
+        folder: show.folder.clone(),
+        bucket: "demo".to_owned(),
+        life: Life::Bound,
+        wired: false,
+    };
     let mut pair = Pair::start(options, |what| println!("{what}")).await?;
     let buckets = Site::BOTH.map(|site| pair.deployment.bucket(site, &pair.bucket));
     let progress = pair.deployment.progress().clone();

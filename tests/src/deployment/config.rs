@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Parts;
+use super::{Pace, Parts};
 use crate::{server::Port, site::Site};
 
 /// Its text.
@@ -21,7 +21,8 @@ min_insync_replicas = 1
 {partitions}
 [clusters.main]
 brokers = {brokers:?}
-",
+{session}",
+        session = parts.pace.session(),
         state = parts.folder.join("state"),
         prefix = parts.prefix,
         lanes = parts.lanes,
@@ -38,7 +39,7 @@ endpoint = {endpoint:?}
 {ca_file}dialect = {dialect:?}
 access_key = {access_key:?}
 secret_key = {secret_key:?}
-
+{expiry}
 [sites.{site}.intake]
 listen = {intake:?}
 token = {token:?}
@@ -48,6 +49,7 @@ listen = {metrics:?}
 ",
             endpoint = store.endpoint,
             ca_file = store.trust.as_ref().map_or(String::new(), |trust| format!("ca_file = {:?}\n", trust.file)),
+            expiry = parts.pace.expiry(),
             dialect = parts.kind.name(),
             access_key = store.twinlog.access_key,
             secret_key = store.twinlog.secret_key,
@@ -62,6 +64,22 @@ listen = {metrics:?}
     }
     let _written = write!(text, "\n{}", parts.more);
     text
+}
+
+impl Pace {
+    fn session(self) -> &'static str {
+        match self {
+            Self::Usual => "",
+            Self::Brief => "session_timeout = \"3s\"\n",
+        }
+    }
+
+    fn expiry(self) -> &'static str {
+        match self {
+            Self::Usual => "",
+            Self::Brief => "write_expiry = \"2s\"\n",
+        }
+    }
 }
 
 /// With the default number of lanes the default numbers of partitions; with fewer, as many as there are lanes.

@@ -2,9 +2,9 @@
 
 use rdkafka::{
     Message,
-    message::{BorrowedMessage, Headers},
+    message::{Headers, OwnedMessage},
 };
-use twinlog_consumer::dead::REASON;
+use twinlog_consumer::dead::header::{MESSAGE, REASON};
 
 /// One dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Letter {
     pub reason: String,
     /// The record's key: bucket and object key, and more for facts. As text, as far as it is one.
     pub record: String,
+    /// What was wrong, in words.
+    pub message: String,
 }
 
 impl Letter {
@@ -21,11 +23,13 @@ impl Letter {
     pub fn is_of(&self, bucket: &str, key: &str, version: &str) -> bool {
         self.record == format!("{bucket}/{key}") || self.record.starts_with(&format!("{bucket}\0{key}\0{version}\0"))
     }
-}
 
-/// What a record of the dead-letter topic is.
-pub(super) fn letter(message: &BorrowedMessage<'_>) -> Letter {
-    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let reason = message.headers().into_iter().flat_map(Headers::iter).find(|header| header.key == REASON);
-    Letter { reason: text(reason.and_then(|header| header.value)), record: text(message.key()) }
+    pub(super) fn of(message: &OwnedMessage) -> Self {
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let header = |name: &str| {
+            let found = message.headers().into_iter().flat_map(Headers::iter).find(|header| header.key == name);
+            text(found.and_then(|header| header.value))
+        };
+        Self { reason: header(REASON), record: text(message.key()), message: header(MESSAGE) }
+    }
 }

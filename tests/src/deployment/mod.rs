@@ -3,10 +3,10 @@
 //! The stores and the broker are somebody else's (see [`crate::pair`] and the tests' shared servers); this owns the
 //! configuration, the two processes, their folder and their ports, and knows how to wait until nothing is left to do.
 
-mod another;
 mod binary;
 mod config;
 mod letters;
+mod member;
 mod pages;
 mod progress;
 mod records;
@@ -17,9 +17,9 @@ use std::{
     time::Duration,
 };
 
-pub use another::Another;
 pub use binary::twinlog;
 pub use letters::Letter;
+pub use member::{Half, Member};
 pub use pages::Scraper;
 pub use progress::{Backlog, Progress};
 
@@ -48,6 +48,18 @@ pub struct SiteParts {
     pub trust: Option<Trust>,
     /// Twinlog's own principal.
     pub twinlog: Credentials,
+    /// `host:port` of Kafka as Twinlog beside this site is to reach it, where that is another way than [`Parts::brokers`].
+    pub brokers: Option<String>,
+}
+
+/// How soon a process that is silent is taken for dead, and what it has signed for expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// Twinlog's defaults: 10 s each.
+    #[default]
+    Usual,
+    /// 3 s and 2 s, for tests that kill often.
+    Brief,
 }
 
 /// What a deployment is made of.
@@ -69,6 +81,8 @@ pub struct Parts {
     pub token: String,
     /// A client that is allowed everything at both.
     pub client: Credentials,
+    /// How soon its processes follow each other.
+    pub pace: Pace,
     /// Lanes, and the partitions of every topic: few, where many deployments share one broker.
     pub lanes: u32,
     /// Further lines for the configuration's end.
@@ -111,9 +125,19 @@ impl Deployment {
     /// # Errors
     /// Where it cannot be written.
     pub fn reach_stores_at(&mut self, endpoints: [String; 2]) -> Result<(), LabError> {
-        for (site, endpoint) in self.parts.sites.iter_mut().zip(endpoints) {
-            site.endpoint = endpoint;
-        }
+        self.change(|parts| {
+            for (site, endpoint) in parts.sites.iter_mut().zip(endpoints) {
+                site.endpoint = endpoint;
+            }
+        })
+    }
+
+    /// Writes the configuration anew with other parts: counts for what is started from now on.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn change(&mut self, change: impl FnOnce(&mut Parts)) -> Result<(), LabError> {
+        change(&mut self.parts);
         write(&self.config, &config::text(&self.parts, &self.intakes, &self.metrics))
     }
 
@@ -219,8 +243,7 @@ impl Deployment {
     /// # Errors
     /// Where it cannot be started.
     pub fn start(&mut self, site: Site) -> Result<(), LabError> {
-        let mut command = Command::new(twinlog()?);
-        command.args(["run", "--at", site.name(), "--config"]).arg(&self.config);
+        let command = run(&self.parts, site, &self.config)?;
         let log = self.parts.folder.join(format!("twinlog-{site}.log"));
         let process = Process::spawn(&format!("twinlog at {site}"), command, &log, self.parts.life)?;
         self.processes[site.index()] = Some(process);
@@ -266,16 +289,7 @@ impl Deployment {
     /// Where it has to be killed, or ends with an error.
     pub async fn stop(&mut self, site: Site) -> Result<(), LabError> {
         let Some(mut process) = self.processes[site.index()].take() else { return Ok(()) };
-        let status = process.stop(STOP).await?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(LabError::Command {
-            command: format!("run --at {site}"),
-            status: status.to_string(),
-            code: status.code(),
-            said: process.log_tail(),
-        })
+        stopped(&format!("run --at {site}"), &mut process).await
     }
 
     /// Kills the process beside a site where it stands (SIGKILL).
@@ -352,6 +366,30 @@ impl Deployment {
         })
         .await
     }
+}
+
+/// Stops a process in good order.
+async fn stopped(command: &str, process: &mut Process) -> Result<(), LabError> {
+    let status = process.stop(STOP).await?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(LabError::Command {
+        command: command.to_owned(),
+        status: status.to_string(),
+        code: status.code(),
+        said: process.log_tail(),
+    })
+}
+
+/// `twinlog run` with a configuration, beside a site.
+fn run(parts: &Parts, site: Site, config: &Path) -> Result<Command, LabError> {
+    let mut command = Command::new(twinlog()?);
+    command.args(["run", "--at", site.name(), "--config"]).arg(config);
+    if let Some(brokers) = &parts.sites[site.index()].brokers {
+        command.env("TWINLOG_CLUSTERS__MAIN__BROKERS", brokers);
+    }
+    Ok(command)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), LabError> {

@@ -11,17 +11,14 @@ use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
-    message::BorrowedMessage,
+    message::OwnedMessage,
 };
 use twinlog_schemas::{
     ChangeEvent, Fact,
     codec::{Codec, DecodeError},
 };
 
-use super::{
-    letters::{Letter, letter},
-    records,
-};
+use super::{letters::Letter, records};
 use crate::{lab_error::LabError, site::Site};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -107,7 +104,7 @@ impl Progress {
     /// # Errors
     /// Where the broker does not answer.
     pub async fn letters(&self, site: Site) -> Result<Vec<Letter>, LabError> {
-        self.records(format!("dead.{site}"), letter).await
+        Ok(self.records(&format!("dead.{site}")).await?.iter().map(Letter::of).collect())
     }
 
     /// The change events of a bucket that were captured at a site, in the order of each key.
@@ -133,22 +130,21 @@ impl Progress {
     ) -> Result<Vec<T>, LabError> {
         let no_record = |why: String| LabError::Page { url: format!("a record of {name}"), why };
         let codec = Codec::new().map_err(|error| no_record(error.to_string()))?;
-        let values = self.records(name.clone(), |message| message.payload().map(<[u8]>::to_vec)).await?;
-        let decoded = values.iter().flatten().map(|bytes| decode(&codec, bytes));
+        let records = self.records(&name).await?;
+        let decoded = records.iter().filter_map(Message::payload).map(|bytes| decode(&codec, bytes));
         decoded.collect::<Result<_, _>>().map_err(|error| no_record(error.to_string()))
     }
 
-    /// Every record of one of our topics, by the topic's name after the prefix; none where there is no such topic.
-    async fn records<T: Send + 'static>(
-        &self,
-        name: String,
-        take: impl Fn(&BorrowedMessage<'_>) -> T + Send + 'static,
-    ) -> Result<Vec<T>, LabError> {
-        let this = self.clone();
-        elsewhere("for the records of a topic", move || {
-            let name = format!("{}.{name}", this.prefix);
+    /// All records of the topic of this name that stand in it now, e.g. of `receipts.west`; none where it is not there.
+    /// Not for compacted topics.
+    ///
+    /// # Errors
+    /// Where the broker does not answer.
+    pub async fn records(&self, name: &str) -> Result<Vec<OwnedMessage>, LabError> {
+        let (this, name) = (self.clone(), format!("{}.{name}", self.prefix));
+        elsewhere("for all records of a topic", move || {
             let ends = this.ends(&*this.client("look")?, |topic| topic == name)?;
-            ends.get(&name).map_or(Ok(Vec::new()), |ends| records::read(&this.brokers, &name, ends, take))
+            ends.get(&name).map_or(Ok(Vec::new()), |ends| records::read(&this.brokers, &name, ends))
         })
         .await
     }

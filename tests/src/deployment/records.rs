@@ -1,24 +1,22 @@
-//! The records of one topic, read from its beginning to its end.
+//! All records of a topic, read from its beginning to where it ends now.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
-    message::BorrowedMessage,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::OwnedMessage,
 };
 
 /// How long the broker may take to hand out what it says it has.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Reads all records of a topic that has these first and next offsets, each as `take` makes of it.
-pub(super) fn read<T>(
-    brokers: &str,
-    topic: &str,
-    ends: &[(i64, i64)],
-    take: impl Fn(&BorrowedMessage<'_>) -> T,
-) -> Result<Vec<T>, KafkaError> {
+/// Reads a topic whose partitions have these first and next offsets, and no gaps.
+///
+/// # Errors
+/// What the broker answers; [`RDKafkaErrorCode::OperationTimedOut`] where it does not hand out all.
+pub(super) fn read(brokers: &str, topic: &str, ends: &[(i64, i64)]) -> Result<Vec<OwnedMessage>, KafkaError> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", "records")
@@ -29,12 +27,18 @@ pub(super) fn read<T>(
         partitions.add_partition_offset(topic, partition, Offset::Offset(*first))?;
     }
     consumer.assign(&partitions)?;
-    let wanted: i64 = ends.iter().map(|(first, next)| next - first).sum();
+    let left = |read: &[OwnedMessage]| {
+        let wanted: i64 = ends.iter().map(|(first, next)| next - first).sum();
+        wanted - i64::try_from(read.len()).unwrap_or(i64::MAX)
+    };
     let mut records = Vec::new();
     let deadline = Instant::now() + PATIENCE;
-    while i64::try_from(records.len()).unwrap_or(i64::MAX) < wanted && Instant::now() < deadline {
+    while left(&records) > 0 {
+        if Instant::now() > deadline {
+            return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
+        }
         if let Some(message) = consumer.poll(Duration::from_millis(100)) {
-            records.push(take(&message?));
+            records.push(message?.detach());
         }
     }
     Ok(records)

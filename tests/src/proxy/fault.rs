@@ -61,11 +61,28 @@ pub enum Fault {
     HalfClose(usize),
 }
 
+/// First lines of requests, in the order in which they came. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    fn push(&self, line: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+    }
+
+    /// Those that came so far.
+    #[must_use]
+    pub fn so_far(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// What holds for all connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) cut: bool,
     pub(super) held: bool,
+    pub(super) deaf: bool,
     pub(super) latency: Duration,
     pub(super) bandwidth: Option<u64>,
 }
@@ -77,6 +94,7 @@ pub(super) struct Faults {
     queued: Mutex<VecDeque<(Wanted, Fault)>>,
     requests: AtomicU64,
     counted: Mutex<Vec<(Wanted, Arc<AtomicU64>)>>,
+    kept: Mutex<Vec<(Wanted, Lines)>>,
     /// One owner more for each request that is held, or let go and not answered.
     holding: Arc<()>,
 }
@@ -88,6 +106,7 @@ impl Default for Faults {
             queued: Mutex::default(),
             requests: AtomicU64::new(0),
             counted: Mutex::default(),
+            kept: Mutex::default(),
             holding: Arc::default(),
         }
     }
@@ -110,6 +129,12 @@ impl Faults {
         let counter = Arc::default();
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).push((wanted, Arc::clone(&counter)));
         counter
+    }
+
+    pub(super) fn keep(&self, wanted: Wanted) -> Lines {
+        let lines = Lines::default();
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push((wanted, lines.clone()));
+        lines
     }
 
     pub(super) fn withdraw(&self) {
@@ -142,6 +167,9 @@ impl Faults {
             counter.fetch_add(1, Ordering::SeqCst);
         }
         drop(counted);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().filter(|(wanted, _)| wanted.fits(line)).for_each(|(_, lines)| lines.push(line));
+        drop(kept);
         let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
         let at = queued.iter().position(|(wanted, _)| wanted.fits(line))?;
         queued.remove(at).map(|(_, fault)| fault)

@@ -17,7 +17,7 @@ use std::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use fault::Faults;
-pub use fault::{Fault, Wanted};
+pub use fault::{Fault, Lines, Wanted};
 
 /// A proxy in front of one upstream. Dropping it closes everything.
 pub struct Proxy {
@@ -90,7 +90,13 @@ impl Proxy {
         self.faults.set(|state| state.held = true);
     }
 
-    /// Ends [`Proxy::cut`], [`Proxy::hold`], latency and bandwidth; requests and answers that were held go on.
+    /// Requests act and their answers are swallowed, each with its connection, until [`Proxy::mend`]: what
+    /// [`Fault::FailAfterWrite`] is for one request, whatever the protocol.
+    pub fn deafen(&self) {
+        self.faults.set(|state| state.deaf = true);
+    }
+
+    /// Ends [`Proxy::cut`], [`Proxy::hold`], [`Proxy::deafen`], latency and bandwidth; requests and answers that were held go on.
     pub fn mend(&self) {
         self.faults.set(|state| *state = fault::State::default());
     }
@@ -109,6 +115,12 @@ impl Proxy {
     #[must_use]
     pub fn count(&self, wanted: Wanted) -> Arc<AtomicU64> {
         self.faults.count(wanted)
+    }
+
+    /// Keeps the first lines of the requests that fit, from now on.
+    #[must_use]
+    pub fn lines(&self, wanted: Wanted) -> Lines {
+        self.faults.keep(wanted)
     }
 
     /// How many requests are held ([`Fault::HoldRequest`]), or let go and not answered by the store yet.

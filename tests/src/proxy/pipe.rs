@@ -152,7 +152,10 @@ impl Direction {
                 (self.passed, self.body_at) = (0, None);
                 self.tail.clear();
             }
-            let latency = self.state.borrow().latency;
+            let (latency, deaf) = (self.state.borrow().latency, self.state.borrow().deaf);
+            if deaf {
+                return;
+            }
             tokio::time::sleep(latency).await;
             let bytes = &mut chunk[..length];
             match now.fault {

@@ -80,6 +80,22 @@ async fn a_swallowed_answer_leaves_its_effect() {
 }
 
 #[tokio::test]
+async fn a_deaf_proxy_lets_requests_act_and_swallows_their_answers() {
+    let bench = Bench::new().await;
+    let lines = bench.proxy.lines(Wanted::new("PUT", "/a"));
+    bench.proxy.deafen();
+    assert!(bench.put("a", b"1".to_vec()).await.is_err());
+    assert!(bench.put("b", b"1".to_vec()).await.is_err());
+    assert_eq!(bench.reached(), 2);
+    bench.proxy.mend();
+    assert_eq!(bench.put("a", b"1".to_vec()).await.unwrap().0, 200);
+    assert_eq!(lines.so_far(), ["PUT /a HTTP/1.1"; 2]);
+    bench.proxy.inject(Wanted::default(), Fault::Reject);
+    bench.proxy.withdraw();
+    assert_eq!((bench.proxy.unused(), bench.put("a", b"1".to_vec()).await.unwrap().0), (0, 200));
+}
+
+#[tokio::test]
 async fn a_held_answer_comes_when_mended() {
     let bench = Bench::new().await;
     bench.proxy.inject(Wanted::new("PUT", "a"), Fault::HoldResponse);

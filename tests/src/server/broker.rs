@@ -18,6 +18,15 @@ const STOP: Duration = Duration::from_secs(20);
 /// Any one will do: every test broker is a cluster of its own.
 const CLUSTER: &str = "dHdpbmxvZy10ZXN0cy0wMQ";
 
+/// A further listener, of which the broker tells its clients another address: that of a proxy in front of it.
+#[derive(Debug)]
+pub struct Way {
+    /// Where the broker listens.
+    pub listens: Port,
+    /// The `host:port` that clients are told who come by it.
+    pub told: String,
+}
+
 /// A broker, its data kept across [`Kafka::stop`] and [`Kafka::start_again`] on the same port.
 #[derive(Debug)]
 pub struct Kafka {
@@ -25,6 +34,7 @@ pub struct Kafka {
     life: Life,
     client: Port,
     _controller: Port,
+    _ways: Vec<Way>,
     process: Option<Process>,
 }
 
@@ -34,11 +44,20 @@ impl Kafka {
     /// # Errors
     /// [`ServerError`] where Kafka or Java is missing or the broker does not come up.
     pub async fn start(folder: &Path, life: Life) -> Result<Self, ServerError> {
+        Self::start_with(folder, life, Vec::new()).await
+    }
+
+    /// As [`Kafka::start`], reached by further ways too.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_with(folder: &Path, life: Life, ways: Vec<Way>) -> Result<Self, ServerError> {
         let (client, controller) = (Port::free()?, Port::free()?);
         std::fs::create_dir_all(folder).map_err(ServerError::io(format!("making {}", folder.display())))?;
-        write(&folder.join("server.properties"), &properties(folder, &client, &controller))?;
+        write(&folder.join("server.properties"), &properties(folder, &client, &controller, &ways))?;
         write(&folder.join("log4j2.properties"), include_str!("../../../infra/kafka/log4j2.properties"))?;
-        let mut kafka = Self { folder: folder.to_owned(), life, client, _controller: controller, process: None };
+        let mut kafka =
+            Self { folder: folder.to_owned(), life, client, _controller: controller, _ways: ways, process: None };
         kafka.format().await?;
         kafka.start_again().await?;
         Ok(kafka)
@@ -140,16 +159,22 @@ async fn answers(brokers: &str) -> Result<(), String> {
     }
 }
 
-fn properties(folder: &Path, client: &Port, controller: &Port) -> String {
+fn properties(folder: &Path, client: &Port, controller: &Port, ways: &[Way]) -> String {
+    let of_ways = |line: fn(usize, &Way) -> String| -> String {
+        ways.iter().enumerate().map(|(at, way)| line(at, way)).collect()
+    };
+    let listeners = of_ways(|at, way| format!(",WAY{at}://{}", way.listens.address()));
+    let advertised = of_ways(|at, way| format!(",WAY{at}://{}", way.told));
+    let protocols = of_ways(|at, _| format!(",WAY{at}:PLAINTEXT"));
     let (client, controller) = (client.address(), controller.address());
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{controller}
-listeners=PLAINTEXT://{client},CONTROLLER://{controller}
-advertised.listeners=PLAINTEXT://{client}
+listeners=PLAINTEXT://{client},CONTROLLER://{controller}{listeners}
+advertised.listeners=PLAINTEXT://{client}{advertised}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 log.dirs={data}
 auto.create.topics.enable=false
 default.replication.factor=1

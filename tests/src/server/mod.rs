@@ -22,7 +22,7 @@ pub mod store;
 pub mod tls;
 
 pub use alertmanager::Alertmanager;
-pub use broker::Kafka;
+pub use broker::{Kafka, Way};
 pub use error::ServerError;
 pub use port::Port;
 pub use process::{Life, Process};

@@ -1,33 +1,63 @@
 //! `./justw soak`: rounds of a crowd's work while servers and Twinlog are killed, stopped and paused; after each round
-//! the sites must be equal.
+//! the sites must be equal. `./justw chaos`: the same with everything that can go wrong at the wire between Twinlog, the
+//! stores and Kafka at the same time, and with rounds in which processes are killed as often as can be and the work that
+//! was done twice is counted ([`crate::kills`]).
 //!
 //! A round has a seed and a bucket of its own. Its seed draws what the clients do and what goes wrong; when it goes
 //! wrong depends on the machine.
 
 mod probe;
+mod round;
 mod trouble;
+mod wire;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use rand::{Rng, SeedableRng, rngs::SmallRng};
-
+pub use round::{Round, Went};
 pub use trouble::{Harm, Trouble, Victim};
+pub use wire::{Disturbance, Disturbed};
 
 use crate::{
-    bucket,
-    crowd::{Crowd, Rest, Settled, Tally, settle},
+    deployment::Pace,
     lab_error::LabError,
     pair::{Pair, PairOptions},
     server::{Life, StoreKind},
     site::Site,
 };
 
-/// How long a round may take to be equal at its end.
-const SETTLE: Duration = Duration::from_secs(300);
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Servers and processes, at Twinlog's usual pace.
+    Soak,
+    /// The wire too, and more of everything in less time.
+    Chaos,
+}
 
-/// A soak.
+impl Sort {
+    /// As the task is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Soak => "soak",
+            Self::Chaos => "chaos",
+        }
+    }
+
+    /// The longest that a process or server is away, in seconds: beyond the time after which it is taken for dead.
+    fn away(self) -> u64 {
+        match self {
+            Self::Soak => 25,
+            Self::Chaos => 12,
+        }
+    }
+}
+
+/// A soak, or a chaos.
 #[derive(Debug, Clone)]
 pub struct Soak {
+    /// What goes wrong.
+    pub sort: Sort,
     /// On which store.
     pub kind: StoreKind,
     /// Where everything goes.
@@ -36,36 +66,38 @@ pub struct Soak {
     pub seed: u64,
     /// What clients do in a round.
     pub acts: u64,
-    /// For how long new rounds begin.
+    /// For how long new rounds begin; there is one at least.
     pub lasting: Duration,
 }
 
-/// How a round went.
-#[derive(Debug, Clone)]
-pub struct Round {
-    /// Its number.
-    pub number: u64,
-    /// Its seed.
-    pub seed: u64,
-    /// What clients did.
-    pub tally: Tally,
-    /// What went wrong.
-    pub troubles: Vec<Trouble>,
-    /// How it ended.
-    pub settled: Settled,
+/// A run that ended badly.
+#[derive(Debug)]
+pub struct Failed {
+    /// The round's seed, and what repeats it; none where it was no round's fault.
+    pub repeat: Option<String>,
+    /// What is wrong.
+    pub error: LabError,
 }
 
-impl fmt::Display for Round {
+impl fmt::Display for Failed {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settled { versions, bytes, kept, letters, .. } = &self.settled;
-        write!(
-            to,
-            "round {} seed {}: EQUAL, {versions} versions, {bytes} bytes; {}",
-            self.number, self.seed, self.tally
-        )?;
-        write!(to, "; {kept} kept by locks for a while, dead letters {letters:?}")?;
-        let troubles: Vec<String> = self.troubles.iter().map(ToString::to_string).collect();
-        write!(to, "; {}", troubles.join(", "))
+        write!(to, "{}", self.error)?;
+        self.repeat.as_ref().map_or(Ok(()), |repeat| write!(to, "\nrepeat it with: {repeat}"))
+    }
+}
+
+impl From<LabError> for Failed {
+    fn from(error: LabError) -> Self {
+        Self { repeat: None, error }
+    }
+}
+
+impl Soak {
+    /// The command that does the round of a seed again.
+    #[must_use]
+    pub fn repeats(&self, seed: u64) -> String {
+        let Self { sort, kind, acts, .. } = self;
+        format!("./justw {} --store {} --minutes 0 --acts {acts} --seed {seed}", sort.name(), kind.name())
     }
 }
 
@@ -73,16 +105,17 @@ impl fmt::Display for Round {
 ///
 /// # Errors
 /// The first round after which the sites are not equal, and whatever does not come up.
-pub async fn run(soak: &Soak, mut tell: impl FnMut(String)) -> Result<u64, LabError> {
-    let options =
-        PairOptions { kind: soak.kind, folder: soak.folder.clone(), bucket: "soak-0".to_owned(), life: Life::Bound };
-    let mut pair = Pair::start(options, |what| println!("{what}")).await?;
+pub async fn run(soak: &Soak, mut tell: impl FnMut(String)) -> Result<u64, Failed> {
+    let mut pair = start(soak).await?;
     let begun = std::time::Instant::now();
     let mut number = 0;
-    while begun.elapsed() < soak.lasting {
+    while number == 0 || begun.elapsed() < soak.lasting {
         let seed = soak.seed + number;
         number += 1;
-        tell(round(soak, &mut pair, number, seed).await?.to_string());
+        match round::round(soak, &mut pair, number, seed).await {
+            Ok(round) => tell(round.to_string()),
+            Err(error) => return Err(Failed { repeat: Some(soak.repeats(seed)), error }),
+        }
     }
     for site in Site::BOTH {
         pair.deployment.stop(site).await?;
@@ -90,40 +123,42 @@ pub async fn run(soak: &Soak, mut tell: impl FnMut(String)) -> Result<u64, LabEr
     Ok(number)
 }
 
-async fn round(soak: &Soak, pair: &mut Pair, number: u64, seed: u64) -> Result<Round, LabError> {
-    let before = std::mem::replace(&mut pair.bucket, format!("soak-{number}"));
-    for site in Site::BOTH {
-        bucket::make(&pair.store(site).root_client(), &pair.bucket, bucket::Lock::On).await?;
+async fn start(soak: &Soak) -> Result<Pair, LabError> {
+    let chaos = soak.sort == Sort::Chaos;
+    let options = PairOptions {
+        kind: soak.kind,
+        folder: soak.folder.clone(),
+        bucket: format!("{}-0", soak.sort.name()),
+        life: Life::Bound,
+        wired: chaos,
+    };
+    let mut pair = Pair::servers(options, |what| println!("{what}")).await?;
+    if chaos {
+        pair.deployment.change(|parts| parts.pace = Pace::Brief)?;
     }
-    pair.deployment.run(&["bucket", "disable", &before]).await?;
     pair.deployment.enable(&pair.bucket).await?;
-    let sites = Site::BOTH.map(|site| pair.deployment.bucket(site, &pair.bucket));
-    let crowd = Crowd { kind: soak.kind, seed, acts: soak.acts, foul: true };
-    let rest = Rest::default();
-    let acting = tokio::spawn({
-        let rest = rest.clone();
-        async move { crowd.act(&sites, &rest).await }
-    });
-    let mut rng = SmallRng::seed_from_u64(seed);
-    let mut troubles = Vec::new();
-    while !acting.is_finished() {
-        let trouble = Trouble::draw(&mut rng);
-        trouble.strike(pair, &rest).await?;
-        troubles.push(trouble);
-        tokio::time::sleep(Duration::from_secs(rng.random_range(1..5))).await;
+    pair.deployment.start_both().await?;
+    Ok(pair)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_round_says_what_repeats_it() {
+        let soak = Soak {
+            sort: Sort::Chaos,
+            kind: StoreKind::MinIo,
+            folder: PathBuf::new(),
+            seed: 7,
+            acts: 600,
+            lasting: Duration::ZERO,
+        };
+        let found = vec!["a stray marker".to_owned()];
+        let error = LabError::Unaccounted { what: "the sites".to_owned(), found };
+        let told = Failed { repeat: Some(soak.repeats(8)), error }.to_string();
+        assert!(told.contains("a stray marker"), "{told}");
+        assert!(told.ends_with("./justw chaos --store minio --minutes 0 --acts 600 --seed 8"), "{told}");
     }
-    let tally = acting.await.map_err(|error| LabError::io("the clients")(std::io::Error::other(error)))??;
-    for site in Site::BOTH {
-        pair.deployment.ready(site).await?;
-    }
-    let settled = settle(&pair.deployment, &pair.bucket, SETTLE).await?;
-    let (equal, said) = pair.deployment.verify(&pair.bucket, SETTLE).await?;
-    if !equal {
-        return Err(LabError::NotInTime {
-            what: "twinlog verify found differences".to_owned(),
-            within: SETTLE,
-            last: said,
-        });
-    }
-    Ok(Round { number, seed, tally, troubles, settled })
 }

@@ -40,8 +40,8 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Draws one.
-    pub fn draw(rng: &mut SmallRng) -> Self {
+    /// Draws one; nobody is away for more seconds than `longest`.
+    pub fn draw(rng: &mut SmallRng, longest: u64) -> Self {
         let site = Site::BOTH[rng.random_range(0..2)];
         let victim = match rng.random_range(0..8) {
             0..=3 => Victim::Twinlog(site),
@@ -50,7 +50,8 @@ impl Trouble {
         };
         let harm = [Harm::Killed, Harm::Stopped, Harm::Paused][rng.random_range(0..3)];
         // Beyond the time after which a group takes a process for dead, now and then.
-        let seconds = if rng.random_ratio(1, 4) { rng.random_range(15..25) } else { rng.random_range(1..6) };
+        let seconds =
+            if rng.random_ratio(1, 4) { rng.random_range(longest * 3 / 5..longest) } else { rng.random_range(1..6) };
         Self { victim, harm, away: Duration::from_secs(seconds) }
     }
 

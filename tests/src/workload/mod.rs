@@ -4,6 +4,7 @@
 //! times), so two runs are alike, not equal.
 
 mod body;
+mod ledger;
 mod mix;
 mod request;
 
@@ -13,6 +14,7 @@ use aws_sdk_s3::Client;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 pub use body::body;
+pub use ledger::{Ledger, Unaccounted};
 pub use mix::{Mix, Operation};
 
 use crate::refused::Refused;
@@ -39,6 +41,7 @@ pub struct Writer {
     rng: SmallRng,
     /// Versions that are still there as far as this writer knows; another writer may have removed them.
     known: Vec<Known>,
+    ledger: Ledger,
     done: BTreeMap<Operation, u64>,
     /// Changes of versions by this writer that a replica has to follow.
     changes: u64,
@@ -49,8 +52,8 @@ impl Writer {
     #[must_use]
     pub fn new(client: Client, bucket: impl Into<String>, keys: Vec<String>, mix: Mix, seed: u64) -> Self {
         let rng = SmallRng::seed_from_u64(seed);
-        let (known, done) = (Vec::new(), BTreeMap::new());
-        Self { client, bucket: bucket.into(), keys, mix, rng, known, done, changes: 0 }
+        let (known, ledger, done) = (Vec::new(), Ledger::default(), BTreeMap::new());
+        Self { client, bucket: bucket.into(), keys, mix, rng, known, ledger, done, changes: 0 }
     }
 
     /// Keys `<prefix>0` to `<prefix>(count - 1)`.
@@ -86,6 +89,12 @@ impl Writer {
         self.changes
     }
 
+    /// Which versions it made and removed, as its store acknowledged.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     fn a_key(&mut self) -> String {
         let number = self.rng.random_range(0..self.keys.len().max(1));
         self.keys.get(number).cloned().unwrap_or_else(|| "key".to_owned())
@@ -100,6 +109,7 @@ impl Writer {
 
     fn learn(&mut self, key: &str, id: Option<&str>, object: bool, held: bool) {
         if let Some(id) = id {
+            self.ledger.made(key, id, !object);
             self.known.push(Known { key: key.to_owned(), id: id.to_owned(), object, held });
         }
     }

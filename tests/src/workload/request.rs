@@ -133,9 +133,10 @@ impl Writer {
 
     async fn remove(&mut self) -> Result<u64, Refused> {
         let Some(Known { key, id, .. }) = self.a_version(true, |known| !known.held) else { return Ok(0) };
-        let request = self.client.delete_object().bucket(&self.bucket).key(&key).version_id(id);
+        let request = self.client.delete_object().bucket(&self.bucket).key(&key).version_id(&id);
         let request = request.bypass_governance_retention(true);
         request.send().await.map_err(Refused::doing(format!("removing a version of {key}")))?;
+        self.ledger.removed(&key, &id);
         Ok(1)
     }
 
@@ -162,10 +163,29 @@ impl Writer {
         let request =
             self.client.delete_objects().bucket(&self.bucket).bypass_governance_retention(true).delete(delete);
         let answer = request.send().await.map_err(Refused::doing("a multi-delete"))?;
+        if !answer.errors().iter().any(|error| error.key() == Some(&key)) {
+            self.ledger.removed(&key, &id);
+        }
         for made in answer.deleted().iter().filter(|deleted| deleted.version_id().is_none()) {
-            self.learn(made.key().unwrap_or_default(), made.delete_marker_version_id(), false, false);
+            let (key, id) = (made.key().unwrap_or_default(), made.delete_marker_version_id());
+            // Of a key without versions MinIO names a marker that it did not make.
+            if let Some(id) = id
+                && self.is_marker(key, id).await?
+            {
+                self.learn(key, Some(id), false, false);
+            }
         }
         Ok(many)
+    }
+
+    /// Whether a marker is there. No other writer knows it yet, and could remove it.
+    async fn is_marker(&self, key: &str, id: &str) -> Result<bool, Refused> {
+        let head = self.client.head_object().bucket(&self.bucket).key(key).version_id(id).send().await;
+        match head.map_err(Refused::doing(format!("HEAD {key} version {id}"))) {
+            Err(Refused { status: Some(405), .. }) => Ok(true),
+            Ok(_) | Err(Refused { status: Some(404), .. }) => Ok(false),
+            Err(refused) => Err(refused),
+        }
     }
 
     async fn tag(&mut self, some: bool) -> Result<u64, Refused> {

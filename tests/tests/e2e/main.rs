@@ -14,6 +14,7 @@ mod dangers;
 mod dlq;
 mod doors;
 mod holds;
+mod kills;
 mod large;
 mod loops;
 mod main_job;

@@ -171,7 +171,7 @@ async fn stopped_between_decision_and_act(stage: &mut Stage) -> Outcome {
     east.client.delete_object().bucket(&east.name).key("removed").set_version_id(removed.version_id).send().await?;
     injected(&west_way, "held").await?;
     injected(&east_way, "held").await?;
-    sleeper.process().pause()?;
+    sleeper.process()?.pause()?;
 
     stage.deployment.start(Site::West)?;
     let lists = async |versions: usize| {
@@ -190,7 +190,7 @@ async fn stopped_between_decision_and_act(stage: &mut Stage) -> Outcome {
 
     west_way.mend();
     east_way.mend();
-    sleeper.process().resume()?;
+    sleeper.process()?.resume()?;
     sleeper.ready().await?;
     quiet([&east_way, &west_way]).await?;
     let compared = stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;

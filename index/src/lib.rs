@@ -6,6 +6,7 @@
 //! again from Kafka. Reading the topics is left to others; nothing here knows Kafka, keeps time or talks to a network.
 
 pub mod error;
+mod had;
 pub mod index;
 mod key;
 pub mod memory;

@@ -177,6 +177,20 @@ proptest! {
         }
     }
 
+    /// Guarantees: what a site last had is explained; and what was just written there with the winning stamp it last had.
+    #[test]
+    fn what_a_site_last_had_is_explained(told in records(8), held in arbitrary::tags(), hold: bool, site in arbitrary::site()) {
+        let mut state = merged(&told);
+        prop_assert!(!state.had_tags(&held, &site) || state.explains_tags(&held, &site));
+        prop_assert!(!state.had_legal_hold(hold, &site) || state.explains_legal_hold(hold, &site));
+        // Receipts of attributes do not name a null version's register.
+        let Some(winner) = state.tags().filter(|_| state.null().is_none()) else { return Ok(()) };
+        let (tags, tags_stamp) = (Some(winner.value.clone()), Some(winner.named()));
+        let written = Receipt { site: site.clone(), tags, tags_stamp, ..receipt(Wrote::Attributes, i64::MAX) };
+        state.merge_receipt(&written);
+        prop_assert!(state.had_tags(&winner.value, &site));
+    }
+
     #[test]
     fn a_state_survives_its_store(told in records(8)) {
         let state = merged(&told);
@@ -327,6 +341,49 @@ fn what_was_last_written_there_is_explained_there() {
     assert!(state.explains_tags(&tags("a"), &west), "another category's write leaves this one alone");
     state.merge_receipt(&receipt(Wrote::Removal, 4));
     assert!(!state.explains_tags(&tags("a"), &west), "nothing of ours is left there");
+}
+
+/// Scenario: a client at west tags a version, then one at east, whose tags are written into west; somebody at west sets
+/// the first tags again.
+/// Guarantee: they are explained, and are not what west last had: whoever would overwrite them has to ask.
+#[test]
+fn what_a_site_had_before_is_not_what_it_last_had() {
+    let mut state = VersionState::default();
+    let west = site("west");
+    let say = |state: &mut VersionState, value: &str, at_ns, by: &str| {
+        let body = FactBody::Tags(stamp(tags(value), at_ns, by, Basis::Known));
+        state.merge_fact(&Fact { site: site(by), ..fact(body) });
+    };
+    assert!(state.had_tags(&Tags::new(), &west), "as it was born there");
+    say(&mut state, "a", 1, "west");
+    assert!(state.had_tags(&tags("a"), &west) && !state.had_tags(&Tags::new(), &west));
+    say(&mut state, "b", 2, "east");
+    assert!(state.had_tags(&tags("a"), &west) && !state.had_tags(&tags("b"), &west), "it has not reached west");
+    let reached = state.tags().map(|stamp| stamp.named());
+    state.merge_receipt(&Receipt { tags: Some(tags("b")), tags_stamp: reached, ..receipt(Wrote::Attributes, 3) });
+    assert!(state.had_tags(&tags("b"), &west));
+    assert!(!state.had_tags(&tags("a"), &west) && state.explains_tags(&tags("a"), &west));
+    say(&mut state, "c", 4, "east");
+    assert!(state.had_tags(&tags("b"), &west), "whatever was said elsewhere since");
+    say(&mut state, "a", 5, "west");
+    assert!(state.had_tags(&tags("a"), &west) && !state.had_tags(&tags("b"), &west));
+}
+
+/// Scenario: west was found to hold what east's stamp asks for, by a client's own change.
+/// Guarantee: the value of the stamp that has reached it is what it last had, though nothing was written.
+#[test]
+fn what_was_found_there_counts_as_had() {
+    let mut state = VersionState::default();
+    let west = site("west");
+    for (value, at_ns, by) in [("a", 1, "west"), ("b", 2, "east")] {
+        let body = FactBody::LegalHold(stamp(value == "b", at_ns, by, Basis::Known));
+        state.merge_fact(&Fact { site: site(by), ..fact(body) });
+    }
+    let reached = state.legal_hold().map(|stamp| stamp.named());
+    state.merge_receipt(&Receipt { legal_hold_stamp: reached, ..receipt(Wrote::Nothing, 3) });
+    assert!(state.had_legal_hold(true, &west), "by the stamp that reached it");
+    state.merge_fact(&Fact { site: site("east"), ..fact(FactBody::LegalHold(stamp(false, 4, "east", Basis::Known))) });
+    assert!(!state.had_legal_hold(true, &west), "of that stamp nothing is known any more");
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl VersionState {
     }
 
     /// What was written into a site of the null version that holds, or of a version with an id.
-    fn written_now(&self, site: &SiteName) -> Option<&Written> {
+    pub(crate) fn written_now(&self, site: &SiteName) -> Option<&Written> {
         let winner = self.null();
         let of_this = |written: &&Written| written.null.as_ref().and_then(|put| put.value.as_ref()) == winner.as_ref();
         self.written.get(site).filter(|written| winner.is_none() || of_this(written))
@@ -183,7 +183,7 @@ impl VersionState {
         begun.value.as_ref().filter(|_| !completed)
     }
 
-    /// Whether these tags at `site` are explained: they equal a stamp of any site (so also what the index says), or
+    /// Whether these tags at `site` are explained, so that an examination need not tell of them: they equal a stamp of any site (so also what the index says), or
     /// what was last written there; or they are empty, and either no stamp exists or nothing was ever said at that site
     /// nor written into it, so that they are as they were born there.
     #[must_use]
@@ -200,14 +200,12 @@ impl VersionState {
     pub fn explains_retention(&self, held: Option<Retention>, site: &SiteName, now_ms: i64) -> bool {
         let in_force = |retention: Option<Retention>| retention.filter(|retention| retention.in_force(now_ms));
         let held = in_force(held);
-        let registers = || self.now().filter_map(|said| said.retention.as_ref());
-        let mut stamps = registers().flat_map(|registers| [Some(&registers.latest), registers.compliance.as_ref()]);
         let untouched = self.untouched(site, |said| said.retention.is_none(), |written| written.retention.is_none());
-        let as_born = held.is_none() && (untouched || registers().next().is_none());
+        let as_born = held.is_none() && (untouched || self.retention_stamps().next().is_none());
         let written = self.written_now(site).and_then(|written| written.retention.as_ref()?.value);
         as_born
             || written.is_some_and(|written| in_force(written) == held)
-            || stamps.any(|stamp| stamp.is_some_and(|stamp| in_force(stamp.value) == held))
+            || self.retention_stamps().any(|stamp| in_force(stamp.value) == held)
     }
 
     /// Whether this legal hold at `site` is explained, likewise; `false` is empty.
@@ -229,11 +227,17 @@ impl VersionState {
         self.said.values().filter(|said| self.is_now(said))
     }
 
-    fn tags_stamps(&self) -> impl Iterator<Item = &Stamp<Tags>> {
+    pub(crate) fn tags_stamps(&self) -> impl Iterator<Item = &Stamp<Tags>> {
         self.now().filter_map(|said| said.tags.as_ref())
     }
 
-    fn hold_stamps(&self) -> impl Iterator<Item = &Stamp<bool>> {
+    /// Both registers of every site.
+    pub(crate) fn retention_stamps(&self) -> impl Iterator<Item = &Stamp<Option<Retention>>> {
+        let registers = self.now().filter_map(|said| said.retention.as_ref());
+        registers.flat_map(|registers| std::iter::once(&registers.latest).chain(&registers.compliance))
+    }
+
+    pub(crate) fn hold_stamps(&self) -> impl Iterator<Item = &Stamp<bool>> {
         self.now().filter_map(|said| said.legal_hold.as_ref())
     }
 }

@@ -9,6 +9,9 @@ use twinlog_schemas::{RegisterRef, VersionRef};
 
 /// The first wait; it doubles with every further asking.
 const FIRST: Duration = Duration::from_secs(1);
+/// How often is asked for one register. Each answer comes with facts, which plan the version again: what the target can
+/// never take would be asked for, and refused, for ever. Whatever is new later plans it again.
+const MOST: u32 = 8;
 
 /// The newest askings, bounded; forgetting one costs an early asking, never a mistake.
 #[derive(Debug)]
@@ -32,9 +35,9 @@ impl Asked {
         Self { bound, longest, askings: Mutex::default() }
     }
 
-    /// How long to wait before asking for this register (the first time not at all), and remembers the asking. Another
-    /// register of the same version begins anew.
-    pub(super) fn wait(&self, version: &VersionRef, register: &RegisterRef) -> Duration {
+    /// How long to wait before asking for this register (the first time not at all), and remembers the asking; `None` once it
+    /// was asked for often enough. Another register of the same version begins anew.
+    pub(super) fn wait(&self, version: &VersionRef, register: &RegisterRef) -> Option<Duration> {
         let mut askings = self.askings.lock().unwrap_or_else(PoisonError::into_inner);
         let Askings { known, order } = &mut *askings;
         let before = known.get(version).filter(|(of, _)| of == register).map_or(0, |(_, times)| *times);
@@ -47,8 +50,9 @@ impl Asked {
             known.remove(&oldest);
         }
         match before.checked_sub(1) {
-            None => Duration::ZERO,
-            Some(doublings) => FIRST.saturating_mul(1 << doublings.min(16)).min(self.longest),
+            None => Some(Duration::ZERO),
+            Some(_) if before >= MOST => None,
+            Some(doublings) => Some(FIRST.saturating_mul(1 << doublings).min(self.longest)),
         }
     }
 }
@@ -70,11 +74,13 @@ mod tests {
     #[test]
     fn each_asking_waits_longer_up_to_a_bound_and_another_register_begins_anew() {
         let asked = Asked::new(2, Duration::from_secs(8));
-        let waits: Vec<_> = (0..7).map(|_| asked.wait(&version("a"), &register(1)).as_secs()).collect();
-        assert_eq!(waits, [0, 1, 2, 4, 8, 8, 8]);
-        assert_eq!(asked.wait(&version("b"), &register(1)), Duration::ZERO);
-        assert_eq!(asked.wait(&version("a"), &register(2)), Duration::ZERO);
+        let waits: Vec<_> =
+            (0..10).map_while(|_| asked.wait(&version("a"), &register(1))).map(|it| it.as_secs()).collect();
+        assert_eq!(waits, [0, 1, 2, 4, 8, 8, 8, 8], "then not again");
+        let at_once = Some(Duration::ZERO);
+        assert_eq!(asked.wait(&version("b"), &register(1)), at_once);
+        assert_eq!(asked.wait(&version("a"), &register(2)), at_once);
         asked.wait(&version("c"), &register(1));
-        assert_eq!(asked.wait(&version("a"), &register(2)), Duration::ZERO, "the oldest version was forgotten");
+        assert_eq!(asked.wait(&version("a"), &register(2)), at_once, "the oldest version was forgotten");
     }
 }

@@ -223,14 +223,19 @@ impl Apply {
             }
             Plan::Ask(rule) => {
                 let register = index.null().map(|register| register.named()).filter(|_| !progress.waited);
-                let wait = register.map(|register| self.asked.wait(&job.version, &register)).unwrap_or_default();
-                if !wait.is_zero() {
-                    // Asked in vain a moment ago: what is asked for may be gone, and the notice of it under way.
-                    slot.idle(tokio::time::sleep(wait)).await;
-                    (progress.waited, progress.must_read) = (true, true);
-                    return Ok(Step::Again);
+                let wait = register.map_or(Some(Duration::ZERO), |register| self.asked.wait(&job.version, &register));
+                match wait {
+                    Some(wait) if !wait.is_zero() => {
+                        // Asked in vain a moment ago: what is asked for may be gone, and the notice of it under way.
+                        slot.idle(tokio::time::sleep(wait)).await;
+                        (progress.waited, progress.must_read) = (true, true);
+                        return Ok(Step::Again);
+                    }
+                    Some(_) => self.ask_others(slot, job, &index).await,
+                    None => {
+                        tracing::warn!(bucket = %job.version.bucket, "a null object was asked for in vain: not again")
+                    }
                 }
-                self.ask_others(slot, job, &index).await;
                 Ok(Step::Done(Outcome::Superseded, rule))
             }
             Plan::RefuseUntil(rule, until_ms) => {

@@ -15,14 +15,14 @@ pub(super) fn decided(q: Question<'_>) -> Attributes {
 }
 
 /// Brings a version that is there to what the index decides. A category of which the index has no stamp is left alone:
-/// a value there is a client's, whose own fact will plan again. A value that differs and that nothing explains is never
-/// overwritten before its site has been asked.
+/// a value there is a client's, whose own fact will plan again. A value that differs and is not what this site last had is
+/// never overwritten before the site has been asked.
 pub(super) fn plan(q: Question<'_>, held: &ObjectReading) -> Plan {
     let want = decided(q);
     let mut actions = Vec::new();
     if q.index.tags().is_some() && want.tags != held.tags {
         let answered = q.answered.is_some_and(|answer| answer.tags == held.tags);
-        if !answered && !q.index.explains_tags(&held.tags, q.here) {
+        if !answered && !q.index.had_tags(&held.tags, q.here) {
             return Plan::Doubt(Rule::UnexplainedValue);
         }
         actions.push(Action::SetTags(want.tags));
@@ -30,14 +30,14 @@ pub(super) fn plan(q: Question<'_>, held: &ObjectReading) -> Plan {
     let held_retention = in_force(held.retention, q.now_ms);
     if q.index.retention().is_some() && want.retention != held_retention {
         let answered = q.answered.is_some_and(|answer| in_force(answer.retention, q.now_ms) == held_retention);
-        if !answered && !q.index.explains_retention(held_retention, q.here, q.now_ms) {
+        if !answered && !q.index.had_retention(held_retention, q.here, q.now_ms) {
             return Plan::Doubt(Rule::UnexplainedValue);
         }
         actions.push(Action::SetRetention(want.retention));
     }
     if q.index.legal_hold().is_some() && want.legal_hold != held.legal_hold {
         let answered = q.answered.is_some_and(|answer| answer.legal_hold == held.legal_hold);
-        if !answered && !q.index.explains_legal_hold(held.legal_hold, q.here) {
+        if !answered && !q.index.had_legal_hold(held.legal_hold, q.here) {
             return Plan::Doubt(Rule::UnexplainedValue);
         }
         actions.push(Action::SetLegalHold(want.legal_hold));

@@ -63,6 +63,8 @@ pub(super) fn plan(q: Question<'_>) -> Plan {
     };
     match (plan, held) {
         (Plan::Act(rule, actions), Reading::Object(held)) => against_locks(q, held, listed_ms, rule, actions),
+        // What would be refused is not asked for: its event was a dead letter, and its answer would be another.
+        (Plan::Ask(_), Reading::Object(held)) if keeps(q, held, listed_ms) => Plan::Nothing(Rule::LockedAtTarget),
         (plan, _) => plan,
     }
 }
@@ -76,19 +78,7 @@ fn against_locks(
     actions: Vec<Action>,
 ) -> Plan {
     let retention = attributes::in_force(held.retention, q.now_ms);
-    if retention.is_none() && !held.legal_hold {
-        return Plan::Act(rule, actions);
-    }
-    let written = q.index.written.get(q.here).filter(|written| {
-        let register = written.null.as_ref().and_then(|put| put.value.as_ref());
-        register.is_some_and(|register| fits_object(register, held, listed_ms))
-    });
-    let written_retention = written.and_then(|written| written.retention.as_ref()?.value).flatten();
-    let written_hold = written.and_then(|written| written.legal_hold.as_ref()?.value);
-    let compliance = retention.is_some_and(|retention| retention.mode == RetentionMode::Compliance);
-    let clients = retention != attributes::in_force(written_retention, q.now_ms)
-        || (held.legal_hold && written_hold != Some(true));
-    if compliance || clients {
+    if keeps(q, held, listed_ms) {
         // What a legal hold keeps is planned again by the fact of its lifting.
         return match retention {
             Some(lock) => Plan::RefuseUntil(Rule::LockedAtTarget, lock.until_ms),
@@ -104,6 +94,20 @@ fn against_locks(
     }
     lifted.extend(actions);
     Plan::Act(rule, lifted)
+}
+
+/// Whether a lock keeps this object: running COMPLIANCE, or one that replication did not place.
+fn keeps(q: Question<'_>, held: &ObjectReading, listed_ms: Option<i64>) -> bool {
+    let retention = attributes::in_force(held.retention, q.now_ms);
+    let written = q.index.written.get(q.here).filter(|written| {
+        let register = written.null.as_ref().and_then(|put| put.value.as_ref());
+        register.is_some_and(|register| fits_object(register, held, listed_ms))
+    });
+    let written_retention = written.and_then(|written| written.retention.as_ref()?.value).flatten();
+    let written_hold = written.and_then(|written| written.legal_hold.as_ref()?.value);
+    retention.is_some_and(|retention| retention.mode == RetentionMode::Compliance)
+        || retention != attributes::in_force(written_retention, q.now_ms) && retention.is_some()
+        || (held.legal_hold && written_hold != Some(true))
 }
 
 /// An OBJECT comes with its own event; a fact alone, or an event that has been overtaken, asks for it.

@@ -202,19 +202,19 @@ proptest! {
         }
     }
 
-    /// A value that nothing explains is never overwritten, and an unread target only ever gets a put if absent.
+    /// A value that its site did not last have is never overwritten, and an unread target only ever gets a put if absent.
     #[test]
     fn the_unexplained_is_asked_about(case in case()) {
         if let (Plan::Act(_, actions), Reading::Object(held)) = (case.ask(Some(&case.event), Some(&case.held)), &case.held) {
             let here = here();
             for action in actions {
-                let explained = match action {
-                    Action::SetTags(_) => case.index.explains_tags(&held.tags, &here),
-                    Action::SetRetention(_) => case.index.explains_retention(held.retention, &here, NOW_MS),
-                    Action::SetLegalHold(_) => case.index.explains_legal_hold(held.legal_hold, &here),
+                let had = match action {
+                    Action::SetTags(_) => case.index.had_tags(&held.tags, &here),
+                    Action::SetRetention(_) => case.index.had_retention(held.retention, &here, NOW_MS),
+                    Action::SetLegalHold(_) => case.index.had_legal_hold(held.legal_hold, &here),
                     _ => true,
                 };
-                prop_assert!(explained);
+                prop_assert!(had);
             }
         }
         if let Plan::Act(rule, actions) = case.ask(Some(&case.event), None) {
@@ -336,4 +336,39 @@ fn removed_under_hold(stamp: FactBody) -> (Case, Reading) {
     index.merge_fact(&fact(SiteName::new("east").expect("a site name"), FactBody::Removed(removal)));
     let held = object(&event, &Attributes { legal_hold: true, ..Attributes::default() });
     (Case::new(&event, index, held.clone()), held)
+}
+
+/// Guarantee: an object that a client has locked here is not asked to be replaced: its event was refused, and what is asked
+/// for would be refused again, and so on.
+#[test]
+fn nothing_is_asked_for_that_a_lock_would_refuse() {
+    for legal_hold in [false, true] {
+        let register = twinlog_schemas::NullRegister {
+            state: twinlog_schemas::NullState::Object,
+            at_ns: 9_000_000,
+            site: SiteName::new("east").expect("a site name"),
+            etag: Some("new".to_owned()),
+            over: None,
+        };
+        let mut index = VersionState::default();
+        let (case, held) = removed_under_hold(FactBody::Look);
+        let Reading::Object(held) = held else { unreachable!("an object is held") };
+        let fact = twinlog_schemas::Fact {
+            event_id: case.event.event_id,
+            site: register.site.clone(),
+            bucket: case.event.bucket.clone(),
+            key: case.event.key.clone(),
+            version_id: VersionId::null(),
+            said_at_ns: 1,
+            of: None,
+            body: FactBody::Null(register),
+        };
+        index.merge_fact(&fact);
+        let (etag, encryption) = ("old".to_owned(), twinlog_schemas::Encryption::None);
+        let held = Reading::Object(Box::new(ObjectReading { legal_hold, retention: None, etag, encryption, ..*held }));
+        let answer = StoreReading { present: true, tags: Default::default(), retention: None, legal_hold };
+        let case = Case { event: case.event, index, held: held.clone(), lifecycle_stays: None };
+        let expected = if legal_hold { Plan::Nothing(Rule::LockedAtTarget) } else { Plan::Ask(Rule::NullObjectAsked) };
+        assert_eq!(case.plan(None, Some(&held), Some(&answer), true), expected);
+    }
 }

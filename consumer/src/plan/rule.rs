@@ -29,7 +29,7 @@ pub enum Rule {
     LockRefusesRemoval,
     /// A lock stands in the way of a removal: its own site is asked whether a notice of it is under way.
     LockInTheWay,
-    /// A tag or lock value that nothing explains would be overwritten.
+    /// A tag or lock value that its site did not last have would be overwritten.
     UnexplainedValue,
     /// The target's attributes are brought to what the index decides.
     IndexDecides,

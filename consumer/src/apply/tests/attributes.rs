@@ -64,9 +64,14 @@ async fn the_targets_own_fact_plans_again() {
     let lab = Lab::new().await;
     let version = lab.put_body("hello");
     lab.born(&version).await;
-    lab.apply_fact(&lab.tags_fact("east", &version, "older", Basis::Known)).await;
+    // Changed at both sites; the older one is written over the newer, of which nobody knew.
+    let older = lab.tags_fact("east", &version, "older", Basis::Known);
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    lab.apply_fact(&lab.tags_fact("west", &version, "newer", Basis::Known)).await;
+    let newer = lab.tags_fact("west", &version, "newer", Basis::Known);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    lab.apply_fact(&older).await;
+    assert_eq!(lab.object(&version).await.tags, tags("older"));
+    lab.apply_fact(&newer).await;
     assert_eq!(lab.object(&version).await.tags, tags("newer"));
 }
 

@@ -144,7 +144,7 @@ async fn an_answer_without_a_stamp_ends_the_doubt() {
     let lab = Lab::new().await;
     let version = lab.put_body("hello");
     lab.born(&version).await;
-    lab.apply_fact(&lab.tags_fact("west", &version, "before", Basis::Known)).await;
+    lab.apply_fact(&lab.tags_fact("east", &version, "before", Basis::Known)).await;
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("mine")).unwrap();
     let fact = lab.tags_fact("east", &version, "theirs", Basis::Known);

@@ -107,6 +107,7 @@ async fn own_facts_of_a_bucket_made_anew_are_not_held() {
     let lab = Lab::new().await;
     let version = lab.put_body("before");
     lab.born(&version).await;
+    lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("first")).unwrap();
     lab.apply_fact(&lab.tags_fact("west", &version, "first", Basis::Known)).await;
     lab.west.delete_bucket(&lab.bucket);
     lab.west.create_bucket(&lab.bucket, BucketSetup::REPLICATED);

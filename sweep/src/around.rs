@@ -6,6 +6,7 @@ use twinlog_schemas::{ObjectKey, VersionRef};
 
 use crate::account::Account;
 use crate::finding::{Ask, What};
+use crate::side::Whole;
 
 /// The index, the notices topics and whoever is told.
 ///
@@ -13,8 +14,9 @@ use crate::finding::{Ask, What};
 #[async_trait]
 pub trait Around: Send + Sync {
     /// Brings the index up to date with the facts of both sites. Where that cannot be done it is an error: a version
-    /// that was removed would be taken for one that never came.
-    async fn refresh(&self) -> Result<(), String>;
+    /// that was removed would be taken for one that never came. Returns how far back what either site told is whole by
+    /// now, in the order of the ends: a sweep takes hours, and what is lost meanwhile counts.
+    async fn refresh(&self) -> Result<[Whole; 2], String>;
 
     /// What the index says of a version.
     fn known(&self, version: &VersionRef) -> Result<VersionState, IndexError>;

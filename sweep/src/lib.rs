@@ -25,4 +25,4 @@ pub use compare::{Missing, compare};
 pub use finding::{Ask, Finding, Leave, What};
 pub use pace::Pace;
 pub use run::{End, Scope, Sweep, SweepError};
-pub use side::{Attributes, Line, Side};
+pub use side::{Attributes, Line, Side, Whole};

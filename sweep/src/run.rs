@@ -20,7 +20,7 @@ use crate::around::Around;
 use crate::compare::{Missing, compare};
 use crate::finding::{Finding, What};
 use crate::pace::Pace;
-use crate::side::{Attributes, Line, Side};
+use crate::side::{Attributes, Line, Side, Whole};
 
 /// How many versions, and how many keys that differ, are looked at at a time; each at both ends at once.
 const AT_A_TIME: usize = 8;
@@ -35,10 +35,6 @@ pub struct End {
     pub site: SiteName,
     /// The bucket there.
     pub bucket: AtSite,
-    /// As [`Side::unbroken_since_ns`].
-    pub unbroken_since_ns: Option<i64>,
-    /// As [`Side::filling_before_ns`].
-    pub filling_before_ns: Option<i64>,
     /// Whether a link leads from here to the other site.
     pub replicates: bool,
 }
@@ -138,8 +134,12 @@ impl Sweep<'_> {
         seen.buffered(AT_A_TIME).boxed()
     }
 
-    fn second_looks(&self, keys: BTreeSet<ObjectKey>) -> BoxStream<'_, Result<Findings, SweepError>> {
-        let found = stream::iter(keys).map(move |key| async move { self.second_look(&key).await });
+    fn second_looks(
+        &self,
+        keys: BTreeSet<ObjectKey>,
+        whole: [Whole; 2],
+    ) -> BoxStream<'_, Result<Findings, SweepError>> {
+        let found = stream::iter(keys).map(move |key| async move { self.second_look(&key, whole).await });
         found.buffered(AT_A_TIME).boxed()
     }
 
@@ -199,8 +199,8 @@ impl Sweep<'_> {
         let Gathered { keys, key, .. } = std::mem::take(gathered);
         if !keys.is_empty() {
             sleep(self.scope.settle).await;
-            self.around.refresh().await.map_err(SweepError::Around)?;
-            let mut again = self.second_looks(keys);
+            let whole = self.around.refresh().await.map_err(SweepError::Around)?;
+            let mut again = self.second_looks(keys, whole);
             while let Some(found) = again.try_next().await? {
                 for (version, finding) in found {
                     self.act(&version, &finding).await?;
@@ -215,7 +215,7 @@ impl Sweep<'_> {
         }
     }
 
-    async fn second_look(&self, key: &ObjectKey) -> Result<Findings, SweepError> {
+    async fn second_look(&self, key: &ObjectKey, whole: [Whole; 2]) -> Result<Findings, SweepError> {
         let mut merge = Merge::new(self.ends.each_ref().map(|end| Lines::of(&end.bucket, key)));
         let mut found = Vec::new();
         while let Some(step) = merge.next().await? {
@@ -231,7 +231,7 @@ impl Sweep<'_> {
                     lines
                 }
             };
-            found.extend(self.compared(lines)?);
+            found.extend(self.compared(lines, whole)?);
         }
         Ok(found)
     }
@@ -239,17 +239,18 @@ impl Sweep<'_> {
     fn compared(
         &self,
         lines: [Option<(&ListedVersion, Attributes)>; 2],
+        whole: [Whole; 2],
     ) -> Result<Option<(VersionRef, Finding)>, SweepError> {
         let Some((listed, _)) = lines.iter().flatten().next() else { return Ok(None) };
         let (bucket, key, version_id) = (self.bucket.clone(), listed.key.clone(), listed.version_id.clone());
         let version = VersionRef { bucket, key, version_id };
         let known = BTreeMap::from([(version.version_id.clone(), self.around.known(&version)?)]);
         let side = |at: usize| {
-            let End { site, unbroken_since_ns, filling_before_ns, .. } = &self.ends[at];
+            let site = &self.ends[at].site;
+            let Whole { unbroken_since_ns, filling_before_ns } = whole[at];
             let shown = lines[at].as_ref();
             let shown = shown.map(|(of, attributes)| Line { attributes: attributes.clone(), ..line(of) });
             let lines = shown.map(|line| (version.version_id.clone(), line)).into_iter().collect();
-            let (unbroken_since_ns, filling_before_ns) = (*unbroken_since_ns, *filling_before_ns);
             Side { site, lines, unbroken_since_ns, filling_before_ns }
         };
         let found = compare(&side(0), &side(1), &known, self.scope.missing).pop();

@@ -19,6 +19,15 @@ pub struct Side<'a> {
     pub filling_before_ns: Option<i64>,
 }
 
+/// How far back what a site told of the bucket is whole, as known at this moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Whole {
+    /// As [`Side::unbroken_since_ns`].
+    pub unbroken_since_ns: Option<i64>,
+    /// As [`Side::filling_before_ns`].
+    pub filling_before_ns: Option<i64>,
+}
+
 impl Side<'_> {
     /// Whether a removal here of a version born at `born_ms` would have been told: the millisecond itself is too late.
     pub(crate) fn would_have_told(&self, born_ms: i64) -> bool {

@@ -19,7 +19,7 @@ use super::beside::Shared;
 use super::tasks::Tasks;
 use crate::config::Config;
 use crate::exit::Failure;
-use crate::sweep::{How, Told, Tools, sweep_pair, take_back};
+use crate::sweep::{How, Told, Tools, begun, sweep_pair, take_back};
 use crate::telemetry::names;
 use crate::verify::pairs::Pair;
 
@@ -113,6 +113,7 @@ async fn mended(shared: &Shared, bucket: &BucketName) -> Result<(), String> {
     site.read(&version, twinlog_site::BodyWish::UpTo(1 << 20)).await.map(drop).map_err(told)
 }
 
+/// Sweeps every pair, also after one that cannot be; says whether all ended.
 async fn all(shared: &Shared, tools: &Tools, pairs: &[Pair]) -> Result<(), Failure> {
     let how = How {
         prefix: String::new(),
@@ -123,11 +124,19 @@ async fn all(shared: &Shared, tools: &Tools, pairs: &[Pair]) -> Result<(), Failu
         rate: RATE,
         dry_run: false,
         from_start: false,
+        // What was there before anything was replicated may have been removed at one site: a person says that it was not.
+        fills: false,
     };
-    let mut swept = BTreeMap::new();
+    let (mut swept, mut failed) = (BTreeMap::new(), Ok(()));
     for pair in pairs {
         let quietly = |_: Told<'_>| {};
-        let done = sweep_pair(&shared.deployment, pair, tools, &how, &quietly).await?;
+        let done = match sweep_pair(&shared.deployment, pair, tools, &how, &quietly).await {
+            Ok(done) => done,
+            Err(failure) => {
+                failed = Err(failure);
+                continue;
+            }
+        };
         let (compared, asked, vanished) = (done.account.compared, done.account.asked(), done.vanished());
         let (bucket, with) = (&pair.bucket, pair.other(&shared.at));
         tracing::info!(%bucket, %with, compared, asked, vanished, "bucket is swept");
@@ -136,7 +145,8 @@ async fn all(shared: &Shared, tools: &Tools, pairs: &[Pair]) -> Result<(), Failu
         }
         swept.insert(pair.clone(), done.begun_us);
     }
-    take_back(&shared.deployment, &swept).await
+    take_back(&shared.deployment, &swept).await?;
+    failed
 }
 
 /// What is to be swept.
@@ -151,22 +161,31 @@ struct Plan<'a> {
 impl Plan<'_> {
     /// The buckets that are due, each with the pairs of sites between which it is to be swept.
     fn due(&self, enabled: &BTreeSet<BucketName>, now_us: i64) -> BTreeMap<BucketName, Vec<Pair>> {
-        let dirty: BTreeSet<BucketName> = self.control.dirty().into_iter().map(|dirty| dirty.bucket).collect();
         let rested = |bucket: &&BucketName| self.tried.get(*bucket).is_none_or(|ended| now_us - ended >= PAUSE_US);
-        let due = enabled.iter().filter(rested).map(|bucket| {
-            let pairs = self.pairs(bucket);
+        // Of a bucket that only comes here the log may have lost records too.
+        let lost: BTreeSet<BucketName> = self.control.sweeps().into_keys().map(|(_, bucket)| bucket).collect();
+        let due = enabled.union(&lost).filter(rested).map(|bucket| {
             let wanted = |(pair, every): (Pair, Option<Duration>)| {
                 // Of a pair, the site whose name comes first sees to the time.
                 let turn = pair.left == *self.at && every.is_some_and(|every| self.overdue(&pair, every, now_us));
-                let lost = [self.at, pair.other(self.at)].into_iter().any(|source| {
-                    let direction = (source.clone(), bucket.clone());
-                    self.control.sweep(&direction).is_some()
-                });
-                (dirty.contains(bucket) || lost || turn).then_some(pair)
+                (turn || self.is_marked(&pair)).then_some(pair)
             };
-            (bucket.clone(), pairs.into_iter().filter_map(wanted).collect::<Vec<_>>())
+            (bucket.clone(), self.pairs(bucket).into_iter().filter_map(wanted).collect::<Vec<_>>())
         });
         due.filter(|(_, pairs)| !pairs.is_empty()).collect()
+    }
+
+    /// Whether something that concerns the pair was lost since its last whole sweep began: the bucket could not be captured
+    /// here, or records of what this site or the other one told are gone.
+    fn is_marked(&self, pair: &Pair) -> bool {
+        let dirty =
+            self.control.dirty().into_iter().filter(|dirty| dirty.bucket == pair.bucket).map(|dirty| dirty.since_us);
+        let lost = [self.at, pair.other(self.at)].into_iter().filter_map(|source| {
+            let direction = (source.clone(), pair.bucket.clone());
+            Some(self.control.sweep(&direction)?.last_us)
+        });
+        let begun_us = begun(self.control, pair, self.at, &BTreeMap::new());
+        dirty.chain(lost).any(|marked_us| begun_us.is_none_or(|begun_us| begun_us <= marked_us))
     }
 
     /// The pairs of this site that have the bucket, each with how often it is to be swept.

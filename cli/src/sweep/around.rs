@@ -11,10 +11,11 @@ use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::outgoing::{Outgoing, Partitions};
 use twinlog_log::{Backoff, LogErrorKind, TopicName};
 use twinlog_schemas::{ExamineCause, ObjectKey, OwnNotice, SiteName, VersionRef};
-use twinlog_sweep::{Account, Around, Ask, Leave, What};
+use twinlog_sweep::{Account, Around, Ask, Leave, What, Whole};
 use twinlog_tail::Tail;
 
 use super::pair::Record;
+use super::records::Records;
 
 /// How long the facts of all sites may take to be read before the second look.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,6 +48,7 @@ pub type Notices = BTreeMap<SiteName, (Partitions, TopicName)>;
 /// Around one pair.
 pub struct Asking<'a> {
     pub tools: &'a Tools,
+    pub records: Records<'a>,
     pub asked_by: &'a SiteName,
     /// None where nothing is to be asked.
     pub notices: Option<Notices>,
@@ -56,9 +58,10 @@ pub struct Asking<'a> {
 
 #[async_trait]
 impl Around for Asking<'_> {
-    async fn refresh(&self) -> Result<(), String> {
+    async fn refresh(&self) -> Result<[Whole; 2], String> {
         let caught_up = self.tools.tail.caught_up(PATIENCE).await;
-        caught_up.map_err(|error| format!("what the sites have said cannot be read: {error}"))
+        caught_up.map_err(|error| format!("what the sites have said cannot be read: {error}"))?;
+        self.records.whole().await.map_err(|failure| failure.to_string())
     }
 
     fn known(&self, version: &VersionRef) -> Result<VersionState, IndexError> {

@@ -8,6 +8,7 @@ mod around;
 mod known;
 mod marks;
 mod pair;
+mod records;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use twinlog_log::clock::{Clock, SystemClock};
 use twinlog_sweep::Missing;
 
 pub use around::{Told, Tools};
-pub use marks::take_back;
+pub use marks::{begun, take_back};
 pub use pair::{How, sweep_pair};
 
 use crate::args::SweepOptions;
@@ -74,5 +75,6 @@ fn how(options: &SweepOptions) -> How {
         rate: options.rate,
         dry_run: options.dry_run,
         from_start: options.from_start,
+        fills: true,
     }
 }

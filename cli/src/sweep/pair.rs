@@ -12,10 +12,19 @@ use twinlog_sweep::{Account, End, Missing, Pace, Scope, Sweep, SweepError};
 use twinlog_verify::{AtSite, VerifyError};
 
 use super::around::{Asking, Notices, Told, Tools};
+use super::records::Records;
 use crate::bucket::control;
 use crate::deployment::Deployment;
 use crate::exit::Failure;
 use crate::verify::pairs::Pair;
+
+/// What a sweep compares, in words, that finds everything.
+const EVERYTHING: &str = "listings, tags and locks";
+
+/// Whether a sweep on record has ended and found everything there was to be found.
+pub fn is_whole(swept: &Swept) -> bool {
+    swept.ended_us.is_some() && swept.how.starts_with(EVERYTHING)
+}
 
 /// How to sweep.
 #[derive(Debug, Clone)]
@@ -36,6 +45,8 @@ pub struct How {
     pub dry_run: bool,
     /// Begin at the first key, whatever was interrupted.
     pub from_start: bool,
+    /// The first sweep of the bucket fills it with what is older than its first `bucket enable`.
+    pub fills: bool,
 }
 
 impl How {
@@ -55,7 +66,7 @@ impl How {
 
     /// For the record.
     fn words(&self) -> String {
-        let what = if self.attributes { "listings, tags and locks" } else { "listings" };
+        let what = if self.attributes { EVERYTHING } else { "listings" };
         let by = self.by.as_ref().map_or_else(String::new, |by| format!(", decided by {by}"));
         format!("{what}; {}{by}", self.decided())
     }
@@ -125,7 +136,7 @@ pub async fn sweep_pair(
     let last = controls[0].swept(&(pair.right.clone(), pair.bucket.clone()));
     let goes_on = last.as_ref().filter(|last| resumes(last, how)).cloned();
     let filled = last.is_some_and(|last| last.filled);
-    let ends = [end(deployment, pair, &controls, filled, 0)?, end(deployment, pair, &controls, filled, 1)?];
+    let ends = [end(deployment, pair, 0)?, end(deployment, pair, 1)?];
     let fresh = Swept { begun_us: tools.clock.now_us(), how: how.words(), filled, ..Swept::default() };
     let begun = goes_on.unwrap_or(fresh);
     let [left, right] = controls;
@@ -137,6 +148,7 @@ pub async fn sweep_pair(
     }
     let around = Asking {
         tools,
+        records: Records { deployment, pair, fills: how.fills && !filled },
         asked_by: &pair.left,
         notices: if how.dry_run { None } else { Some(notices(deployment, pair)?) },
         record: keeps.then_some(&record),
@@ -153,7 +165,8 @@ pub async fn sweep_pair(
     let (bucket, pace) = (pair.bucket.clone(), Pace::new(how.rate));
     let swept = Sweep { ends, bucket, scope, pace, around: &around, now_ms: &now_ms }.run().await;
     let account = swept.map_err(|error| failed(deployment, pair, error))?;
-    let ended = Swept { ended_us: Some(tools.clock.now_us()), done_to: None, filled: true, ..record.with(&account) };
+    let filled = filled || (how.fills && !around.records.broken().await?);
+    let ended = Swept { ended_us: Some(tools.clock.now_us()), done_to: None, filled, ..record.with(&account) };
     let vanished = ended.vanished.values().sum();
     if keeps {
         record.put(ended.clone()).await;
@@ -189,19 +202,12 @@ fn replicates(deployment: &Deployment, pair: &Pair, from: &SiteName) -> bool {
     links.any(|link| link.target == *pair.other(from) && link.carries(&pair.bucket))
 }
 
-fn end(deployment: &Deployment, pair: &Pair, controls: &[Control; 2], filled: bool, at: usize) -> Result<End, Failure> {
-    let (site, control) = (pair.sites()[at], &controls[at]);
-    // Records of what it told may be gone unread, here or at the other site.
-    let told = (site.clone(), pair.bucket.clone());
-    let lost = controls.iter().any(|control| control.sweep(&told).is_some());
-    let unbroken_since_us = control.unbroken_since_us(&pair.bucket).filter(|_| !lost);
-    let ns = |us: i64| us.saturating_mul(1_000);
+fn end(deployment: &Deployment, pair: &Pair, at: usize) -> Result<End, Failure> {
+    let site = pair.sites()[at];
     let now_ms = Arc::new(|| twinlog_log::clock::Clock::now_ms(&twinlog_log::clock::SystemClock));
     Ok(End {
         site: site.clone(),
         bucket: AtSite::new(Arc::clone(deployment.site(site)?), pair.bucket.clone(), now_ms),
-        unbroken_since_ns: unbroken_since_us.map(ns),
-        filling_before_ns: control.unbroken(&pair.bucket).filter(|_| !filled).map(|unbroken| ns(unbroken.first_us)),
         replicates: replicates(deployment, pair, site),
     })
 }

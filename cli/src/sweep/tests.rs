@@ -100,6 +100,7 @@ fn how(missing: Missing) -> How {
         rate: NonZeroU32::new(10_000).unwrap(),
         dry_run: false,
         from_start: false,
+        fills: true,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use twinlog_dead::{Cause, Change, History, Letter, State};
 use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::outgoing::{Outgoing, Partitions};
-use twinlog_log::{Headers, Log, LogError, Record, partition_of_record_key};
+use twinlog_log::{Headers, Log, LogError, Record, header, partition_of_record_key};
 use twinlog_schemas::{ExamineCause, OwnNotice, SiteName, VersionRef};
 
 use super::found::Found;
@@ -147,13 +147,17 @@ impl<'a> Act<'a> {
         let topic = self.deployment.config.topics.names.notices(site);
         let Some(home) = self.homes.get(site) else { return Ok(()) };
         let count = home.count(&topic).await?;
-        let key = letter.key.clone();
+        // Where another program wrote it without a key, it stays in its lane.
+        let partition = match &letter.key {
+            Some(key) => partition_of_record_key(key, count),
+            None => letter.cause.partition(count),
+        };
         let record = Record {
-            partition: partition_of_record_key(key.as_deref().unwrap_or_default(), count),
             topic,
-            key,
+            partition,
+            key: letter.key.clone(),
             value: letter.value.clone(),
-            headers: letter.record_headers(),
+            headers: letter.record_headers().with(header::REPLAYED, self.by.clone()),
             timestamp_ms: self.clock.now_ms(),
         };
         home.append(record).await

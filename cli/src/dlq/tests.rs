@@ -225,7 +225,10 @@ async fn a_notice_is_told_again() {
     assert_eq!((rows[0].what.as_str(), rows[0].key.as_deref()), ("notice", Some("raw")));
     assert_eq!(world.act(Deed::Replay, false, Filter::default(), &[]).await.unwrap(), Exit::Success);
     let told = world.all(&world.topics.notices(&site("west")));
-    assert_eq!((told.len(), &told[0].value, &told[0].headers), (1, &Some(notice), &record.headers));
+    assert_eq!(
+        (told.len(), &told[0].value, &told[0].headers),
+        (1, &Some(notice), &record.headers.with("twinlog-replayed", "ann"))
+    );
     assert_eq!(told[0].position.partition.partition, twinlog_log::partition_of("photos", "raw", 4));
     assert_eq!(world.letters(in_state(StateChoice::Replayed)).await.len(), 1);
 }

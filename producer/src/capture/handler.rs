@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use twinlog_log::header::REPLAYED;
 use twinlog_log::lane::{Before, Handler, Slot};
 use twinlog_log::partition::record_key;
 use twinlog_log::{Fetched, TopicPartition};
@@ -81,8 +82,9 @@ impl Capture {
                 self.parts.observer.malformed(Door::of(&record.headers).unwrap_or(Door::Sure));
                 Vec::new()
             });
+            let replayed = record.headers.last(REPLAYED).is_some();
             let notices = notices.into_iter().map(|notice| Waiting { notice, noticed_at_us });
-            waiting.extend(notices.filter(|one| match self.settled(one, &mut seen) {
+            waiting.extend(notices.filter(|one| match self.settled(one, replayed, &mut seen) {
                 Some(how) => {
                     self.parts.observer.settled(&one.notice.bucket, how);
                     false
@@ -93,8 +95,9 @@ impl Capture {
         waiting
     }
 
-    /// How a notice ends that needs no look at the store. `seen` holds those that wait in the same call.
-    fn settled(&self, one: &Waiting, seen: &mut BTreeSet<CopyId>) -> Option<Settled> {
+    /// How a notice ends that needs no look at the store. `seen` holds those that wait in the same call. One that an
+    /// operator replays is no copy: what was told before became a dead letter.
+    fn settled(&self, one: &Waiting, replayed: bool, seen: &mut BTreeSet<CopyId>) -> Option<Settled> {
         let notice = &one.notice;
         if notice.hint == Hint::Nothing || self.parts.selection.settings(&notice.bucket).is_none() {
             return Some(Settled::Irrelevant);
@@ -102,7 +105,7 @@ impl Capture {
         if notice.actor.as_ref().is_some_and(|actor| self.config.own_principals.contains(actor)) {
             return Some(Settled::Own);
         }
-        let id = CopyId::of(notice)?;
+        let id = CopyId::of(notice).filter(|_| !replayed)?;
         (self.is_copy(id) || !seen.insert(id)).then_some(Settled::Copy)
     }
 }

@@ -12,7 +12,7 @@ use twinlog_index::{Index, Merge};
 use twinlog_log::clock::Clock;
 use twinlog_log::fault::Fault;
 use twinlog_log::memory::spec;
-use twinlog_log::{Log, LogErrorKind, TopicPartition};
+use twinlog_log::{Log, LogErrorKind, Record, TopicPartition};
 use twinlog_schemas::{
     ContentHeaders, ExamineCause, FactBody, NullState, Receipt, Retention, RetentionMode, Told, VersionId, VersionKind,
     Wrote,
@@ -354,7 +354,8 @@ async fn a_mark_taken_back_comes_again_where_capture_failed_meanwhile() {
 /// Guarantees: the notice is a dead letter, once for all doors; the bucket is not dirty, and the other key is captured.
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn one_key_that_is_refused_is_a_dead_letter_and_its_bucket_is_not_dirty() {
-    for (kind, reason) in [(SiteErrorKind::AccessDenied, "access-denied"), (SiteErrorKind::Malformed, "malformed")] {
+    for (kind, reason) in [(SiteErrorKind::AccessDenied, "access-denied"), (SiteErrorKind::CustomerKey, "customer-key")]
+    {
         let world = World::new(Quirks::rustfs()).await;
         world.faults.fail("bucket/key", kind);
         world.put(b"a");
@@ -364,6 +365,35 @@ async fn one_key_that_is_refused_is_a_dead_letter_and_its_bucket_is_not_dirty() 
         assert_eq!(world.letters(), [reason]);
         assert_eq!(world.events().len(), 1, "{kind:?}: the other key");
         assert!(world.control().is_empty(), "{kind:?}: {:?}", world.control());
+    }
+}
+
+/// Scenario: a notice became a dead letter; what was in the way is mended, and an operator has it told once more.
+/// Guarantees: it is captured, and is no copy of itself; told by another door meanwhile, it would be.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_replayed_notice_is_no_copy_of_itself() {
+    let world = World::new(Quirks::rustfs()).await;
+    world.faults.fail("bucket/key", SiteErrorKind::AccessDenied);
+    world.put(b"a");
+    world.settle().await;
+    assert_eq!((world.letters().len(), world.events().len()), (1, 0));
+    world.faults.mend();
+    let topic = world.topics.notices(&site("east"));
+    let told = world.all(&world.topics.dead(&site("east"))).remove(0);
+    for (headers, events) in
+        [(told.headers.clone(), 0), (told.headers.clone().with(twinlog_log::header::REPLAYED, "ann"), 1)]
+    {
+        let record = Record {
+            topic: topic.clone(),
+            partition: told.position.partition.partition,
+            key: told.key.clone(),
+            value: told.value.clone(),
+            headers,
+            timestamp_ms: 0,
+        };
+        world.memory.append(record).await.unwrap();
+        world.capture_all().await;
+        assert_eq!(world.events().len(), events);
     }
 }
 
@@ -507,10 +537,10 @@ async fn a_marker_that_no_listing_shows_is_told() {
 }
 
 /// Scenario: a change event is larger than its topic takes, with its body; then even without.
-/// Guarantees: the first is written without the body, which is read from the source later; for the second the bucket is on
-/// record as one to be swept, and others go on.
+/// Guarantees: the first is written without the body, which is read from the source later; the second's notices are a
+/// dead letter, and others go on.
 #[tokio::test(flavor = "current_thread", start_paused = true)]
-async fn an_event_that_is_too_large_goes_without_its_body_or_is_swept() {
+async fn an_event_that_is_too_large_goes_without_its_body_or_is_a_dead_letter() {
     let world = World::new(Quirks::rustfs()).await;
     let topic = world.topics.changes(&site("east"), &world.bucket);
     let refuse = || world.log.inject(Some(topic.clone()), Fault::Reject(LogErrorKind::TooLarge));
@@ -525,7 +555,7 @@ async fn an_event_that_is_too_large_goes_without_its_body_or_is_swept() {
     refuse();
     world.put(b"larger");
     world.settle().await;
-    assert_eq!((world.events().len(), world.control()), (1, vec!["dirty/bucket".to_owned()]));
+    assert_eq!((world.events().len(), world.control(), world.letters()), (1, Vec::new(), vec!["too-large".to_owned()]));
     world.put(b"small");
     world.settle().await;
     let events = world.events();

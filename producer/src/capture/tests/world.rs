@@ -46,6 +46,10 @@ impl OneKey {
     pub(super) fn fail(&self, named: &'static str, kind: SiteErrorKind) {
         *self.0.lock().unwrap() = Some((named, kind));
     }
+
+    pub(super) fn mend(&self) {
+        *self.0.lock().unwrap() = None;
+    }
 }
 
 impl FaultPlan for OneKey {

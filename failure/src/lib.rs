@@ -100,7 +100,7 @@ pub const fn of_store(kind: SiteErrorKind) -> Row {
         K::BucketState => held(C::Dirty, Reason::BucketState),
         K::CustomerKey => row(C::AFewTimes("customer-key"), V::Dead("customer-key"), V::Dead("customer-key")),
         K::Refused => row(C::AFewTimes("refused"), V::Dead("refused"), V::Dead("refused")),
-        K::Malformed => row(C::AFewTimes("malformed"), V::Retry, V::Retry),
+        K::Malformed => row(C::Retry, V::Retry, V::Retry),
     }
 }
 

@@ -91,6 +91,10 @@ const WORDS: &[(&str, &str, SiteErrorKind)] = &[
     ("InvalidRequest", "retain until date must be in the future", Kind::Expired),
 ];
 
+/// Codes that say that the request is at fault, whatever the status: the body of a 200 may hold one.
+const OF_THE_CLIENT: &[&str] =
+    &["EntityTooSmall", "InvalidArgument", "InvalidPart", "InvalidPartOrder", "InvalidRequest", "MalformedXML"];
+
 /// The meaning of an answer.
 pub(super) fn classify(dialect: &dyn Dialect, status: u16, code: Option<&str>, message: &str) -> SiteErrorKind {
     if let Some(code) = code {
@@ -103,6 +107,9 @@ pub(super) fn classify(dialect: &dyn Dialect, status: u16, code: Option<&str>, m
         }
     }
     match status {
+        // An error in the body of a 200, as of a completed upload.
+        200..=299 if code == Some("AccessDenied") => Kind::AccessDenied,
+        200..=299 if code.is_some_and(|code| OF_THE_CLIENT.contains(&code)) => Kind::Refused,
         // Nothing that its status promises could be read from it.
         200..=299 => Kind::Malformed,
         401 | 403 => Kind::AccessDenied,
@@ -338,6 +345,9 @@ mod tests {
             (503, "SlowDownWrite", "", Kind::Throttled),
             (503, "ServiceUnavailable", "", Kind::Server),
             (500, "InternalError", "", Kind::Server),
+            (200, "InternalError", "", Kind::Malformed),
+            (200, "AccessDenied", "", Kind::AccessDenied),
+            (200, "EntityTooSmall", "", Kind::Refused),
             (501, "NotImplemented", "KMS not configured", Kind::Refused),
             (418, "Teapot", "", Kind::Refused),
             (200, "", "", Kind::Malformed),

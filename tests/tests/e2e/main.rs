@@ -10,6 +10,7 @@ mod attributes;
 mod bad_records;
 mod bad_set_up;
 mod births;
+mod chaos;
 mod dangers;
 mod dlq;
 mod doors;

@@ -46,11 +46,13 @@ scenarios!(
 const SOON: Duration = Duration::from_secs(60);
 const SECRET: &str = "the secret of the tests";
 
-/// Adds a notifier to the configuration, and a lag threshold to the links.
+/// Adds a notifier to the configuration, and to the links a lag threshold and leave for any number of dead letters, which
+/// would hold the bucket otherwise.
 fn configure(stage: &Stage, notifier: &str) -> std::io::Result<()> {
     let path = stage.deployment.config();
     let text = std::fs::read_to_string(path)?;
-    let text = text.replace("\nbuckets = [", "\nlag_threshold = \"2s\"\nbuckets = [");
+    let link = "lag_threshold = \"2s\"\ntoo_many_dead_letters = { window = \"10m\", letters = 0, share = 50 }";
+    let text = text.replace("\nbuckets = [", &format!("\n{link}\nbuckets = ["));
     std::fs::write(path, format!("{text}\n[notifier]\nrunbook = \"https://runbook.example\"\n{notifier}"))
 }
 

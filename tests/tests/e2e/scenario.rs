@@ -14,8 +14,9 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub type Outcome = Result<(), Failure>;
 
 /// Declares scenarios, each an `async fn(&mut Stage) -> Outcome` of the enclosing module, as tests on every store.
-/// `running` ones find Twinlog at work at both sites, `prepared` ones nothing but the buckets, and `over_tls` ones the same on stores that are served over TLS. Where a scenario wants
-/// other stage options than the default, they follow in brackets.
+/// `running` ones find Twinlog at work at both sites, `prepared` ones nothing but the buckets, and `over_tls` ones the
+/// same on stores that are served over TLS. Where a scenario wants other stage options than the default, they follow in
+/// brackets.
 macro_rules! scenarios {
     ($how:ident: $($name:ident $(($options:expr))?),* $(,)?) => {
         mod rustfs {

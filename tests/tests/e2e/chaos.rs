@@ -1,7 +1,5 @@
 //! A short chaos on each store: everything at once, and 0 differences. `./justw chaos` for as long as wanted.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use twinlog_tests::{

@@ -42,7 +42,7 @@ pub enum Command {
     },
     /// Show how each bucket of each link stands: what waits, what is held and why, and what to do.
     Status(StatusOptions),
-    /// List, show, replay and discard dead letters: records that could not be applied.
+    /// List, show, replay and discard dead letters: records that could not be applied, notices that could not be captured.
     Dlq {
         /// What to do.
         #[command(subcommand)]

@@ -185,6 +185,22 @@ mod tests {
         rows.map(columns).map(verdicts).collect()
     }
 
+    /// Every reason that makes a dead letter is explained in the runbook.
+    #[test]
+    fn the_runbook_explains_every_reason() {
+        let page = include_str!("../../docs/runbook.md");
+        let section = page.split_once("### dead-letters").and_then(|(_, rest)| rest.split("\n### ").next());
+        let section = section.unwrap_or_default();
+        let stores = SiteErrorKind::ALL.into_iter().map(of_store);
+        let verdicts = stores.flat_map(|row| [row.capture.to_string(), row.source.to_string(), row.target.to_string()]);
+        let log = LogErrorKind::ALL.into_iter().map(|kind| of_log(kind).to_string());
+        for verdict in verdicts.chain(log) {
+            if let Some((_, reason)) = verdict.split_once("dead: ") {
+                assert!(section.contains(reason), "docs/runbook.md does not explain {reason}");
+            }
+        }
+    }
+
     /// The tables in ARCHITECTURE.md say what these say, of every kind, in this order.
     #[test]
     fn the_page_shows_the_table() {

@@ -199,7 +199,9 @@ fn decide(
         said: group.said.clone(),
         examples: group.examples.clone(),
     };
-    let counted = before.as_ref().map_or(0, |standing| standing.count) + group.count;
+    // Each sweep tells of all that vanished.
+    let earlier = before.as_ref().filter(|_| subject.kind != Kind::Vanished);
+    let counted = earlier.map_or(0, |standing| standing.count) + group.count;
     let first_us = before.as_ref().map_or(since_us, |standing| standing.since_us);
     match (subject.kind.ends(), group.last) {
         (Ends::AtOnce, _) => (Some(began(group.count, since_us)), None),

@@ -20,7 +20,7 @@ pub enum DlqCommand {
     List(ListOptions),
     /// Show one letter whole: what the record says, why it is dead, its headers, what became of it.
     Show(ShowOptions),
-    /// Ask the source to tell of the letters' versions afresh. Order per key is kept, what is gone or newer stays so,
+    /// Ask the source to tell of the letters' versions afresh; have a notice told once more. Order per key is kept, what is gone or newer stays so,
     /// and it may be interrupted and repeated. What fails again has a new letter.
     Replay(ReplayOptions),
     /// Say of letters that they are not to be applied. Nothing is deleted; `--state discarded` lists them.

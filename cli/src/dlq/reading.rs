@@ -32,10 +32,12 @@ struct Site {
 }
 
 impl<'a> Reading<'a> {
-    /// Begins to read the letters of the sites that a link leads into.
+    /// Begins to read the letters of every site at an end of a link: of what could not be applied there, and of notices that
+    /// could not be captured there.
     pub async fn begin(deployment: &'a Deployment, choice: Choice) -> Result<Self, Failure> {
-        let targets: BTreeSet<SiteName> = deployment.config.links.iter().map(|link| link.target.clone()).collect();
-        let sites = targets.into_iter().filter(|site| choice.may_be_into(site)).collect();
+        let ends = deployment.config.links.iter().flat_map(|link| [link.source.clone(), link.target.clone()]);
+        let ends: BTreeSet<SiteName> = ends.collect();
+        let sites = ends.into_iter().filter(|site| choice.may_be_into(site)).collect();
         let codec = codec(deployment).await?;
         Ok(Self { deployment, choice, codec, sites, now: None, found: 0, strangers: 0 })
     }

@@ -4,6 +4,7 @@
 //! listen, the lanes of capture, the lanes of apply, the notifier, and the server of metrics. Stopping goes in two steps: first
 //! whatever takes work in stops and drains ([`Stop::work`]), then what the drain needs ([`Stop::rest`]).
 
+mod backlog;
 mod beside;
 mod consumer;
 mod control;

@@ -15,6 +15,7 @@ use twinlog_schemas::{BucketName, SiteName, VersionKind, VersionRef};
 use twinlog_site::{ListFrom, SiteError};
 use twinlog_sweep::Missing;
 
+use super::backlog::first_behind;
 use super::beside::Shared;
 use super::tasks::Tasks;
 use crate::config::Config;
@@ -91,6 +92,17 @@ async fn sweep(shared: &Shared, owned: &watch::Receiver<BTreeSet<i32>>) {
             if let Err(error) = mended(shared, &bucket).await {
                 tracing::debug!(%bucket, %error, "bucket is not swept: it cannot be read");
                 continue;
+            }
+            match first_behind(shared, &bucket).await {
+                Ok(None) => {}
+                Ok(Some(source)) => {
+                    tracing::debug!(%bucket, %source, "bucket is not swept yet: what waited when records were lost still waits");
+                    continue;
+                }
+                Err(error) => {
+                    tracing::warn!(%bucket, %error, "bucket is not swept yet: what waits of it is not known");
+                    continue;
+                }
             }
             let ended = all(shared, &tools, &pairs).await;
             if let Err(failure) = ended {

@@ -2,8 +2,9 @@
 //!
 //! Each version of the key is compared with what this site last had. One whose lock is another, and is in force or
 //! differs from the index, changed: it is stamped with the notice's time, or, since a record may find a change that is
-//! newer than itself, the time after which this site had something else. The others, where they differ from the index,
-//! are left to the site's own consumer to compare.
+//! newer than itself, the time after which this site had something else. The others, where they differ from the index, or
+//! where a lock was lifted of which the index knows nothing, are left to the site's own consumer to compare: another site's
+//! null version may have waited for that.
 
 use twinlog_index::VersionState;
 use twinlog_schemas::{Basis, Category, FactBody, Retention, SiteName};
@@ -33,7 +34,7 @@ pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state:
             let mut stamps = Stamps::default();
             outcome.facts.extend(stamp(*category, object, grounds, state, &here.site, &mut stamps));
             outcome.events.push(here.event(cause, told_of(*category), found, only(*category, &stamps)));
-        } else if differs {
+        } else if differs || changed {
             look = true;
         }
     }

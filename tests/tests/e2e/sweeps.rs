@@ -1,6 +1,6 @@
 //! Sweeps: what no notice told is found, what was removed stays removed, and what vanished waits for a person.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Tag, Tagging};
@@ -188,6 +188,15 @@ async fn dirty(stage: &Stage, expected: bool) -> Outcome {
 /// mark is taken back.
 async fn a_bucket_that_could_not_be_captured(stage: &mut Stage) -> Outcome {
     let name = stage.bucket.clone();
+    // What a bucket tells is whole from two seconds after it was enabled on.
+    let enabled = Instant::now();
+    until("the record of the bucket had not begun", SOON, async || {
+        put(stage, Site::East, "early", "e").await?;
+        let age = enabled.elapsed();
+        Ok(if age > Duration::from_secs(3) { Ok(()) } else { Err(format!("for {age:?}")) })
+    })
+    .await?;
+    stage.deployment.equal(&name, u64::MAX, SOON).await?;
     let (who, less) = (twinlog_principal(), without_reads(stage)?);
     stage.store(Site::East).await.change_policy(&who, &less).await?;
     let put = put(stage, Site::East, "unreadable", "u").await;

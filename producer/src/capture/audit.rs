@@ -2,9 +2,8 @@
 //!
 //! Each version of the key is compared with what this site last had. One whose lock is another, and is in force or
 //! differs from the index, changed: it is stamped with the notice's time, or, since a record may find a change that is
-//! newer than itself, the time after which this site had something else. The others, where they differ from the index, or
-//! where a lock was lifted of which the index knows nothing, are left to the site's own consumer to compare: another site's
-//! null version may have waited for that.
+//! newer than itself, the time after which this site had something else. The others, where they differ from the index,
+//! are left to the site's own consumer to compare.
 
 use twinlog_index::VersionState;
 use twinlog_schemas::{Basis, Category, FactBody, Retention, SiteName};
@@ -14,11 +13,25 @@ use super::decide::{only, told_of};
 use super::found::{Found, Stamps};
 use super::outcome::{Circumstances, Outcome};
 use super::stamp::{Grounds, is_empty, stamp};
-use super::waiting::Telling;
+use super::waiting::{Telling, Waiting};
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// Decides about one version of the key.
+/// The categories in which a version is not what this site last had, each with the notice that told of it.
+pub fn changed<'a>(
+    here: &Circumstances,
+    telling: &Telling<'a>,
+    found: &Found,
+    state: &VersionState,
+) -> Vec<(Category, &'a Waiting)> {
+    let Some((object, _)) = found.object() else { return Vec::new() };
+    let told = telling.changed.iter().map(|(category, cause)| (*category, *cause));
+    let is_news =
+        |category| held(category, object, here.now_ns) != last_had(category, state, &here.site, here.now_ns).0;
+    told.filter(|(category, _)| is_news(*category)).collect()
+}
+
+/// Decides about one version of the key. Not for the null version, whose stamps are told with its register.
 #[must_use]
 pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &VersionState) -> Outcome {
     let mut outcome = Outcome::default();
@@ -34,7 +47,7 @@ pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state:
             let mut stamps = Stamps::default();
             outcome.facts.extend(stamp(*category, object, grounds, state, &here.site, &mut stamps));
             outcome.events.push(here.event(cause, told_of(*category), found, only(*category, &stamps)));
-        } else if differs || changed {
+        } else if differs {
             look = true;
         }
     }

@@ -2,7 +2,7 @@
 
 use twinlog_log::Fetched;
 use twinlog_log::lane::Slot;
-use twinlog_schemas::{BucketName, ObjectKey, VersionId, VersionKind};
+use twinlog_schemas::{BucketName, Category, ObjectKey, VersionId, VersionKind};
 
 use super::Capture;
 use super::copies::CopyId;
@@ -142,6 +142,17 @@ impl Source<'_> {
             let found = self.find(slot, id, &telling, super::decide::Wish::Look).await?;
             let here = self.here(id);
             let state = self.capture.state(slot, &here.version()).await;
+            if id.is_null() {
+                // As if the record had named it: its stamps are told with the register that they are of.
+                let changed = audit::changed(&here, &telling, &found, &state);
+                let told: Vec<Waiting> =
+                    changed.into_iter().map(|(category, by)| changed_by(by, id, category)).collect();
+                if !told.is_empty() {
+                    anything = true;
+                    self.one_version(slot, id, &told).await?;
+                }
+                continue;
+            }
             let outcome = audit::decide(&here, &telling, &found, &state);
             anything |= !outcome.facts.is_empty();
             self.write(slot, &here, outcome, &state).await?;
@@ -203,6 +214,12 @@ impl Source<'_> {
             now_ns: parts.clock.now_ns(),
         }
     }
+}
+
+/// The notice of a change, which named no version, about one.
+fn changed_by(waiting: &Waiting, id: &VersionId, category: Category) -> Waiting {
+    let notice = Notice { hint: Hint::Changed(id.clone(), category), ..waiting.notice.clone() };
+    Waiting { notice, noticed_at_us: waiting.noticed_at_us }
 }
 
 /// A notice that named no version, as one that names this.

@@ -89,6 +89,7 @@ const WORDS: &[(&str, &str, SiteErrorKind)] = &[
     ("InvalidArgument", "control characters", Kind::NameRefused),
     ("InvalidArgument", "retain until date must be in the future", Kind::Expired),
     ("InvalidRequest", "retain until date must be in the future", Kind::Expired),
+    ("MalformedXML", "retain until date must be in the future", Kind::Expired),
 ];
 
 /// Codes that say that the request is at fault, whatever the status: the body of a 200 may hold one.
@@ -333,6 +334,7 @@ mod tests {
             (403, "AccessDenied", "Request has expired", Kind::Expired),
             (400, "InvalidArgument", "The retain until date must be in the future", Kind::Expired),
             (400, "InvalidRequest", "the retain until date must be in the future!", Kind::Expired),
+            (400, "MalformedXML", "the retain until date must be in the future", Kind::Expired),
             (400, "InvalidRequest", "Object is WORM protected and cannot be overwritten", Kind::Locked),
             (400, "ObjectLocked", "Object is WORM protected and cannot be overwritten", Kind::Locked),
             (400, "InvalidRequest", "Bucket is missing Object Lock Configuration", Kind::LockAbsent),

@@ -58,8 +58,8 @@ async fn certificates_are_checked() {
     ];
     for (name, site) in refused {
         let error = put(&site, &replica(&version("key"))).await.map(drop).unwrap_err();
-        means(&format!("TLS: {name}"), &error, Kind::Unreachable, AGAIN);
+        means(&format!("TLS: {name}"), &error, Kind::Untrusted, AGAIN);
         assert!(!error.outcome_unknown, "{name}: {error}");
-        means(name, &read(&site, &version("key")).await.unwrap_err(), Kind::Unreachable, AGAIN);
+        means(name, &read(&site, &version("key")).await.unwrap_err(), Kind::Untrusted, AGAIN);
     }
 }

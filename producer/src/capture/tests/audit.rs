@@ -1,9 +1,7 @@
 //! Lock changes that name no version.
 
 use proptest::prelude::*;
-use twinlog_schemas::{
-    Category, Fact, NullRegister, NullState, Receipt, Retention, RetentionMode, RetentionWritten, Told, Wrote,
-};
+use twinlog_schemas::{Category, Receipt, Retention, RetentionMode, RetentionWritten, Told, Wrote};
 
 use super::super::audit::decide;
 use super::super::outcome::Outcome;
@@ -73,36 +71,6 @@ fn versions_as_they_were_are_left_alone() {
 #[test]
 fn one_that_lags_behind_the_index_is_to_be_looked_at() {
     let out = outcome(Category::LegalHold, &held(false), &said(&[hold_said("west", true, 1)]));
-    assert_eq!((&out.facts[..], out.events.len()), (&[FactBody::Look][..], 0));
-}
-
-/// Scenario: a client lifts the lock of a null version here that another site's has overtaken, and has kept out so far.
-/// Guarantee: the site's own consumer is told to look: nothing else would tell it that the other one can come now.
-#[test]
-fn a_lock_lifted_of_an_overtaken_null_version_is_to_be_looked_at() {
-    let mut state = VersionState::default();
-    for (by, at_ns) in [("east", 1_000_000), ("west", 9_000_000)] {
-        let register =
-            NullRegister { state: NullState::Object, at_ns, site: site(by), etag: Some(by.to_owned()), over: None };
-        let mut say = |body| {
-            let fact = Fact {
-                event_id: here(id()).event_id,
-                site: site(by),
-                bucket: here(id()).bucket.clone(),
-                key: here(id()).key.clone(),
-                version_id: "null".parse().unwrap(),
-                said_at_ns: at_ns,
-                of: Some(register.clone()),
-                body,
-            };
-            state.merge_fact(&fact)
-        };
-        assert!(say(FactBody::Null(register.clone())));
-        if by == "east" {
-            assert!(say(hold_said("east", true, 2_000_000).1));
-        }
-    }
-    let out = outcome(Category::LegalHold, &held(false), &state);
     assert_eq!((&out.facts[..], out.events.len()), (&[FactBody::Look][..], 0));
 }
 

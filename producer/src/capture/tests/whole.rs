@@ -397,6 +397,32 @@ async fn a_replayed_notice_is_no_copy_of_itself() {
     }
 }
 
+/// Scenario: a null object is locked and freed, which RustFS tells by audit records that name no version.
+/// Guarantees: each change is a stamp of that register, and an event with it; a record that comes again tells nothing.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn locks_of_a_null_version_are_told_with_its_register() {
+    let world = World::new(Quirks::rustfs()).await;
+    let key = "folder/".parse().unwrap();
+    let put = ClientPut { body: Bytes::from_static(b"a"), ..ClientPut::default() };
+    assert!(world.client.put(&world.bucket, &key, &put).unwrap().version_id.is_null());
+    world.settle().await;
+    for (on, stamps) in [(true, vec![true]), (true, vec![true]), (false, vec![true, false])] {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.client.legal_hold(&world.bucket, &key, None, on).unwrap();
+        world.settle().await;
+        let said: Vec<_> = world.facts().into_iter().filter(|fact| fact.category().is_some()).collect();
+        assert!(said.iter().all(|fact| fact.of.as_ref().is_some_and(|register| register.state == NullState::Object)));
+        let holds = said.iter().filter_map(|fact| match &fact.body {
+            FactBody::LegalHold(stamp) => Some(stamp.value),
+            _ => None,
+        });
+        assert_eq!(holds.collect::<Vec<_>>(), stamps);
+        let events = world.events();
+        let held: Vec<_> = events.iter().filter(|event| event.told == Told::LegalHold).collect();
+        assert!(held.len() == stamps.len() && held.iter().all(|event| event.null_register.is_some()), "{held:?}");
+    }
+}
+
 /// Scenario: the whole bucket is closed to Twinlog, then opened again.
 /// Guarantees: it is marked dirty, once, and nothing is a dead letter.
 #[tokio::test(flavor = "current_thread", start_paused = true)]

@@ -39,6 +39,14 @@ pub fn decide(here: &Circumstances, telling: &Telling<'_>, found: &Found, state:
     outcome
 }
 
+/// Whether another register has overtaken the object that was found, which a lock may have kept here so far.
+#[must_use]
+pub fn is_overtaken(here: &Circumstances, found: &Found, state: &VersionState) -> bool {
+    let Found::Object(object, modified) = found else { return false };
+    let held = kept(here, NullState::Object, *modified, Some(&object.etag), state);
+    state.null().is_some_and(|winner| compare_null(&winner, &held).is_gt())
+}
+
 /// What the index will say once this register is told: stamps of the one before are void then.
 fn with(here: &Circumstances, register: &NullRegister, state: &VersionState) -> VersionState {
     let mut state = state.clone();

@@ -2,7 +2,7 @@
 
 use twinlog_log::Fetched;
 use twinlog_log::lane::Slot;
-use twinlog_schemas::{BucketName, Category, ObjectKey, VersionId, VersionKind};
+use twinlog_schemas::{BucketName, Category, FactBody, ObjectKey, VersionId, VersionKind};
 
 use super::Capture;
 use super::copies::CopyId;
@@ -150,6 +150,10 @@ impl Source<'_> {
                 if !told.is_empty() {
                     anything = true;
                     self.one_version(slot, id, &told).await?;
+                } else if null::is_overtaken(&here, &found, &state) {
+                    // Of what a lock kept here against a later register nothing can be told; it may be free by now.
+                    let look = Outcome { facts: vec![FactBody::Look], ..Outcome::default() };
+                    self.write(slot, &here, look, &state).await?;
                 }
                 continue;
             }

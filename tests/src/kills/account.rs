@@ -87,7 +87,8 @@ impl Account {
 }
 
 /// That both sites have what clients were told that they have, and nothing else: no version twice, no marker that nobody
-/// made, no dead letter, and no upload but such as nobody can know of ([`Unfinished::unknown`]), which are counted by site.
+/// made, no dead letter, and no upload but such as nobody can know of ([`super::Unfinished::unknown`]), which are counted by
+/// site.
 ///
 /// # Errors
 /// [`LabError::Unaccounted`] with all that is wrong.

@@ -44,6 +44,21 @@ pub(super) async fn act(world: &Arc<World>, mut dice: Dice, over: &AtomicBool) -
     ledger
 }
 
+/// Takes the legal hold of every object off, at every site.
+pub(super) async fn free(world: &World) -> Result<(), String> {
+    for place in &world.places {
+        let client = place.store.client("client");
+        for key in &world.keys {
+            let listed = place.store.versions_of(&world.bucket, key).await.map_err(|error| error.to_string())?;
+            for listed in listed.iter().filter(|listed| listed.kind == VersionKind::Object) {
+                let freed = client.legal_hold(&world.bucket, key, Some(&listed.version_id), false);
+                freed.map_err(|error| error.to_string())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// One client about one operation.
 struct Client<'a> {
     world: &'a World,

@@ -91,6 +91,10 @@ async fn simulate(profile: &Profile, seed: u64, planted: Option<Planted>) -> Res
         chaos?;
         replays?;
         drain::drained(&world, &couriers).await?;
+        if profile.frees {
+            clients::free(&world).await?;
+            drain::drained(&world, &couriers).await?;
+        }
         sweeps::swept(&world, &fleet, &couriers, &mut ledger).await?;
         let verdict = verdict::of(&world, &ledger).await?;
         Ok((verdict, trace::digest(&world).await?))

@@ -92,6 +92,8 @@ pub struct Profile {
     pub deaf: bool,
     /// Whether operators replay versions, those that are gone too.
     pub replays: bool,
+    /// Whether clients take every legal hold off when they are done: what a lock of a null version kept out comes then.
+    pub frees: bool,
 }
 
 impl Profile {
@@ -121,6 +123,7 @@ impl Profile {
             last_null_wins: false,
             deaf: false,
             replays: false,
+            frees: false,
         }
     }
 
@@ -203,6 +206,10 @@ const LOCKED_REMOVALS: &[(Operation, u32)] =
 /// Legal holds of versions of one key.
 const HOLDS: &[(Operation, u32)] = &[(O::Put, 3), (O::Hold, 7), (O::Release, 6)];
 
+/// Null versions that are held, and replaced.
+const HELD_NULLS: &[(Operation, u32)] =
+    &[(O::Put, 6), (O::PutLarge, 1), (O::PutTagged, 2), (O::Hold, 6), (O::Release, 4), (O::Tag, 2), (O::Delete, 1)];
+
 /// The names of all profiles; those that end in `-three` have three sites.
 pub const PROFILES: &[&str] = &[
     "versions",
@@ -222,6 +229,7 @@ pub const PROFILES: &[&str] = &[
     "audits",
     "doubled",
     "null-writes",
+    "null-locks",
     "overtaking",
     "locked-meanwhile",
     "takeovers",
@@ -243,6 +251,7 @@ pub const PROFILES: &[&str] = &[
     "audits-three",
     "doubled-three",
     "null-writes-three",
+    "null-locks-three",
     "overtaking-three",
     "locked-meanwhile-three",
     "takeovers-three",
@@ -302,6 +311,7 @@ pub fn profile(name: &str) -> Option<Profile> {
             last_null_wins: true,
             ..Profile::new("null-writes", &[(O::Put, 6), (O::PutLarge, 2), (O::PutTagged, 2)])
         },
+        "null-locks" => Profile { keys: vec!["d/", "e/"], frees: true, ..Profile::new("null-locks", HELD_NULLS) },
         "overtaking" => Profile {
             keys: vec!["a", "b"],
             gap: Duration::from_millis(800),

@@ -77,14 +77,16 @@ impl Judge<'_> {
         self.concerned.insert(version.clone());
     }
 
-    /// A dead letter is accounted for if it is a removal refused by a lock that a client set there, or by COMPLIANCE.
+    /// A dead letter is accounted for if it is a change refused by a lock that a client set there, or by COMPLIANCE.
     fn letters(&mut self) {
         let refused = self.refused;
         for (version, sites) in refused {
             for (at, reasons) in sites {
                 let locks = [Category::Retention, Category::LegalHold];
                 let locked = |category| self.ledger.changed.iter().any(|c| c.0 == *version && c.1 == category);
-                let explained = self.ledger.removed.contains(version)
+                // A null version's comes to what it should be once the lock is gone; see `Profile::frees`.
+                let waits = version.version_id.is_null() && self.world.profile.frees;
+                let explained = (waits || self.ledger.removed.contains(version))
                     && locks.into_iter().any(locked)
                     && reasons.iter().all(|reason| reason == "lock-refuses-removal" || reason == "locked-at-target");
                 if !explained {

@@ -14,8 +14,8 @@ use twinlog_log::fault::Fault;
 use twinlog_log::memory::spec;
 use twinlog_log::{Log, LogErrorKind, Record, TopicPartition};
 use twinlog_schemas::{
-    ContentHeaders, ExamineCause, FactBody, NullState, Receipt, Retention, RetentionMode, Told, VersionId, VersionKind,
-    Wrote,
+    ContentHeaders, ExamineCause, Fact, FactBody, NullRegister, NullState, ObjectKey, Receipt, Retention,
+    RetentionMode, Told, VersionId, VersionKind, Wrote,
 };
 use twinlog_site::memory::{ClientPut, Quirks};
 use twinlog_site::{Reading, Site, SiteErrorKind};
@@ -421,6 +421,27 @@ async fn locks_of_a_null_version_are_told_with_its_register() {
         let held: Vec<_> = events.iter().filter(|event| event.told == Told::LegalHold).collect();
         assert!(held.len() == stamps.len() && held.iter().all(|event| event.null_register.is_some()), "{held:?}");
     }
+}
+
+/// Scenario: another site's null object is greater than the one here, which a lock kept; the lock is lifted.
+/// Guarantee: the site's own consumer is told to look, though of what is here nothing can be told any more.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn the_lifting_of_an_overtaken_null_versions_lock_is_a_look() {
+    let world = World::new(Quirks::rustfs()).await;
+    let key: ObjectKey = "folder/".parse().unwrap();
+    let put = ClientPut { body: Bytes::from_static(b"a"), ..ClientPut::default() };
+    world.client.put(&world.bucket, &key, &put).unwrap();
+    world.settle().await;
+    let (at_ns, etag) = (world.clock.now_ns() + 1, Some("later".to_owned()));
+    let register = NullRegister { state: NullState::Object, at_ns, site: site("west"), etag, over: None };
+    let own = world.facts().remove(0);
+    let fact = Fact { site: site("west"), body: FactBody::Null(register), ..own };
+    world.index.merge(&[Merge::Fact(fact)], None).unwrap();
+    let before = world.facts().len();
+    world.client.legal_hold(&world.bucket, &key, None, false).unwrap();
+    world.settle().await;
+    let said: Vec<_> = world.facts().into_iter().skip(before).map(|fact| fact.body).collect();
+    assert_eq!(said, [FactBody::Look]);
 }
 
 /// Scenario: the whole bucket is closed to Twinlog, then opened again.

@@ -242,6 +242,10 @@ impl Apply {
                 self.put_off(slot, job, &index, until_ms).await;
                 Ok(Step::Dead(rule, format!("{}: {}", rule.name(), job.version)))
             }
+            Plan::PutOff(rule, until_ms) => {
+                self.put_off(slot, job, &index, until_ms).await;
+                Ok(Step::Done(Outcome::Superseded, rule))
+            }
             Plan::Refuse(rule) => Ok(Step::Dead(rule, format!("{}: {}", rule.name(), job.version))),
             Plan::HoldLink(rule) => {
                 tracing::error!(rule = rule.name(), "a newer release wrote this record: upgrade this process");

@@ -70,6 +70,8 @@ pub enum Plan {
     Refuse(Rule),
     /// It cannot be applied before this time, milliseconds since the Unix epoch: a dead letter, and planned again then.
     RefuseUntil(Rule, i64),
+    /// There is nothing to do before this time, milliseconds since the Unix epoch: it is planned again then.
+    PutOff(Rule, i64),
     /// A newer release wrote this: the link waits for an upgrade.
     HoldLink(Rule),
 }

@@ -63,8 +63,14 @@ pub(super) fn plan(q: Question<'_>) -> Plan {
     };
     match (plan, held) {
         (Plan::Act(rule, actions), Reading::Object(held)) => against_locks(q, held, listed_ms, rule, actions),
-        // What would be refused is not asked for: its event was a dead letter, and its answer would be another.
-        (Plan::Ask(_), Reading::Object(held)) if keeps(q, held, listed_ms) => Plan::Nothing(Rule::LockedAtTarget),
+        // What would be refused is not asked for: its event was a dead letter, and its answer would be another. Nothing tells
+        // that a retention has run out.
+        (Plan::Ask(_), Reading::Object(held)) if keeps(q, held, listed_ms) => {
+            match attributes::in_force(held.retention, q.now_ms) {
+                Some(lock) => Plan::PutOff(Rule::LockedAtTarget, lock.until_ms),
+                None => Plan::Nothing(Rule::LockedAtTarget),
+            }
+        }
         (plan, _) => plan,
     }
 }

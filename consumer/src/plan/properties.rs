@@ -339,10 +339,11 @@ fn removed_under_hold(stamp: FactBody) -> (Case, Reading) {
 }
 
 /// Guarantee: an object that a client has locked here is not asked to be replaced: its event was refused, and what is asked
-/// for would be refused again, and so on.
+/// for would be refused again, and so on. Where it is a retention, it is asked for when that has run out.
 #[test]
 fn nothing_is_asked_for_that_a_lock_would_refuse() {
-    for legal_hold in [false, true] {
+    let retention = twinlog_schemas::Retention { mode: RetentionMode::Governance, until_ms: NOW_MS + 9 };
+    for (legal_hold, retention) in [(false, None), (true, None), (false, Some(retention))] {
         let register = twinlog_schemas::NullRegister {
             state: twinlog_schemas::NullState::Object,
             at_ns: 9_000_000,
@@ -365,10 +366,14 @@ fn nothing_is_asked_for_that_a_lock_would_refuse() {
         };
         index.merge_fact(&fact);
         let (etag, encryption) = ("old".to_owned(), twinlog_schemas::Encryption::None);
-        let held = Reading::Object(Box::new(ObjectReading { legal_hold, retention: None, etag, encryption, ..*held }));
-        let answer = StoreReading { present: true, tags: Default::default(), retention: None, legal_hold };
+        let held = Reading::Object(Box::new(ObjectReading { legal_hold, retention, etag, encryption, ..*held }));
+        let answer = StoreReading { present: true, tags: Default::default(), retention, legal_hold };
         let case = Case { event: case.event, index, held: held.clone(), lifecycle_stays: None };
-        let expected = if legal_hold { Plan::Nothing(Rule::LockedAtTarget) } else { Plan::Ask(Rule::NullObjectAsked) };
+        let expected = match retention {
+            Some(lock) => Plan::PutOff(Rule::LockedAtTarget, lock.until_ms),
+            None if legal_hold => Plan::Nothing(Rule::LockedAtTarget),
+            None => Plan::Ask(Rule::NullObjectAsked),
+        };
         assert_eq!(case.plan(None, Some(&held), Some(&answer), true), expected);
     }
 }

@@ -206,9 +206,18 @@ const LOCKED_REMOVALS: &[(Operation, u32)] =
 /// Legal holds of versions of one key.
 const HOLDS: &[(Operation, u32)] = &[(O::Put, 3), (O::Hold, 7), (O::Release, 6)];
 
-/// Null versions that are held, and replaced.
-const HELD_NULLS: &[(Operation, u32)] =
-    &[(O::Put, 6), (O::PutLarge, 1), (O::PutTagged, 2), (O::Hold, 6), (O::Release, 4), (O::Tag, 2), (O::Delete, 1)];
+/// Null versions that are held and retained, and replaced.
+const HELD_NULLS: &[(Operation, u32)] = &[
+    (O::Put, 6),
+    (O::PutLarge, 1),
+    (O::PutTagged, 2),
+    (O::Hold, 5),
+    (O::Release, 4),
+    (O::Retain, 4),
+    (O::Lift, 2),
+    (O::Tag, 2),
+    (O::Delete, 1),
+];
 
 /// The names of all profiles; those that end in `-three` have three sites.
 pub const PROFILES: &[&str] = &[
@@ -311,7 +320,12 @@ pub fn profile(name: &str) -> Option<Profile> {
             last_null_wins: true,
             ..Profile::new("null-writes", &[(O::Put, 6), (O::PutLarge, 2), (O::PutTagged, 2)])
         },
-        "null-locks" => Profile { keys: vec!["d/", "e/"], frees: true, ..Profile::new("null-locks", HELD_NULLS) },
+        "null-locks" => Profile {
+            keys: vec!["d/", "e/"],
+            retention: Duration::from_secs(40),
+            frees: true,
+            ..Profile::new("null-locks", HELD_NULLS)
+        },
         "overtaking" => Profile {
             keys: vec!["a", "b"],
             gap: Duration::from_millis(800),

@@ -40,7 +40,7 @@ scenarios!(
     one_key_fails_for_ever(PROXIES),
 );
 
-const LATER: Duration = Duration::from_secs(150);
+const LATER: Duration = Duration::from_secs(300);
 
 /// A client at each site that writes until told to stop.
 struct Load {

@@ -111,8 +111,8 @@ fn keeps(q: Question<'_>, held: &ObjectReading, listed_ms: Option<i64>) -> bool 
     });
     let written_retention = written.and_then(|written| written.retention.as_ref()?.value).flatten();
     let written_hold = written.and_then(|written| written.legal_hold.as_ref()?.value);
-    retention.is_some_and(|retention| retention.mode == RetentionMode::Compliance)
-        || retention != attributes::in_force(written_retention, q.now_ms) && retention.is_some()
+    let placed = attributes::in_force(written_retention, q.now_ms);
+    retention.is_some_and(|lock| lock.mode == RetentionMode::Compliance || Some(lock) != placed)
         || (held.legal_hold && written_hold != Some(true))
 }
 

@@ -143,18 +143,7 @@ impl Source<'_> {
             let here = self.here(id);
             let state = self.capture.state(slot, &here.version()).await;
             if id.is_null() {
-                // As if the record had named it: its stamps are told with the register that they are of.
-                let changed = audit::changed(&here, &telling, &found, &state);
-                let told: Vec<Waiting> =
-                    changed.into_iter().map(|(category, by)| changed_by(by, id, category)).collect();
-                if !told.is_empty() {
-                    anything = true;
-                    self.one_version(slot, id, &told).await?;
-                } else if null::is_overtaken(&here, &found, &state) {
-                    // Of what a lock kept here against a later register nothing can be told; it may be free by now.
-                    let look = Outcome { facts: vec![FactBody::Look], ..Outcome::default() };
-                    self.write(slot, &here, look, &state).await?;
-                }
+                anything |= self.locks_of_null(slot, &here, &telling, &found, &state).await?;
                 continue;
             }
             let outcome = audit::decide(&here, &telling, &found, &state);
@@ -165,6 +154,28 @@ impl Source<'_> {
             self.capture.parts.observer.settled(self.bucket, Settled::Untold);
         }
         Ok(())
+    }
+
+    /// Captures what the record tells of the null version as if it had named it: its stamps are told with the register that
+    /// they are of. Of one that a lock has kept here against a later register nothing can be told; it may be free by now,
+    /// and is looked at. Returns whether anything had changed.
+    async fn locks_of_null(
+        &self,
+        slot: &mut Slot,
+        here: &Circumstances,
+        telling: &Telling<'_>,
+        found: &Found,
+        state: &twinlog_index::VersionState,
+    ) -> Result<bool, Stop> {
+        let changed = audit::changed(here, telling, found, state).into_iter();
+        let told: Vec<Waiting> = changed.map(|(category, by)| changed_by(by, &here.version_id, category)).collect();
+        if !told.is_empty() {
+            self.one_version(slot, &here.version_id, &told).await?;
+        } else if null::is_overtaken(here, found, state) {
+            let look = Outcome { facts: vec![FactBody::Look], ..Outcome::default() };
+            self.write(slot, here, look, state).await?;
+        }
+        Ok(!told.is_empty())
     }
 
     /// Every version of the key that the store lists or the index knows, oldest first.

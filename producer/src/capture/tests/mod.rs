@@ -3,6 +3,7 @@
 
 mod audit;
 mod decisions;
+mod letters;
 mod null;
 mod whole;
 mod world;

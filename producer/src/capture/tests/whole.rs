@@ -2,7 +2,6 @@
 //! log, and what stands in the facts and change topics afterwards is compared with what the clients did.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,13 +11,13 @@ use twinlog_index::{Index, Merge};
 use twinlog_log::clock::Clock;
 use twinlog_log::fault::Fault;
 use twinlog_log::memory::spec;
-use twinlog_log::{Log, LogErrorKind, Record, TopicPartition};
+use twinlog_log::{Log, LogErrorKind, TopicPartition};
 use twinlog_schemas::{
     ContentHeaders, ExamineCause, Fact, FactBody, NullRegister, NullState, ObjectKey, Receipt, Retention,
     RetentionMode, Told, VersionId, VersionKind, Wrote,
 };
 use twinlog_site::memory::{ClientPut, Quirks};
-use twinlog_site::{Reading, Site, SiteErrorKind};
+use twinlog_site::{Reading, Site};
 
 use super::world::{PARTITIONS, World, both, tags, told};
 use super::*;
@@ -350,53 +349,6 @@ async fn a_mark_taken_back_comes_again_where_capture_failed_meanwhile() {
     assert_eq!(world.control(), ["dirty/bucket"; 3], "the next failure goes on record");
 }
 
-/// Scenario: a store refuses one key of a bucket, for good, and a client writes to it and to another one.
-/// Guarantees: the notice is a dead letter, once for all doors; the bucket is not dirty, and the other key is captured.
-#[tokio::test(flavor = "current_thread", start_paused = true)]
-async fn one_key_that_is_refused_is_a_dead_letter_and_its_bucket_is_not_dirty() {
-    for (kind, reason) in [(SiteErrorKind::AccessDenied, "access-denied"), (SiteErrorKind::CustomerKey, "customer-key")]
-    {
-        let world = World::new(Quirks::rustfs()).await;
-        world.faults.fail("bucket/key", kind);
-        world.put(b"a");
-        let other = ClientPut { body: Bytes::from_static(b"b"), ..ClientPut::default() };
-        world.client.put(&world.bucket, &"other".parse().unwrap(), &other).unwrap();
-        world.settle().await;
-        assert_eq!(world.letters(), [reason]);
-        assert_eq!(world.events().len(), 1, "{kind:?}: the other key");
-        assert!(world.control().is_empty(), "{kind:?}: {:?}", world.control());
-    }
-}
-
-/// Scenario: a notice became a dead letter; what was in the way is mended, and an operator has it told once more.
-/// Guarantees: it is captured, and is no copy of itself; told by another door meanwhile, it would be.
-#[tokio::test(flavor = "current_thread", start_paused = true)]
-async fn a_replayed_notice_is_no_copy_of_itself() {
-    let world = World::new(Quirks::rustfs()).await;
-    world.faults.fail("bucket/key", SiteErrorKind::AccessDenied);
-    world.put(b"a");
-    world.settle().await;
-    assert_eq!((world.letters().len(), world.events().len()), (1, 0));
-    world.faults.mend();
-    let topic = world.topics.notices(&site("east"));
-    let told = world.all(&world.topics.dead(&site("east"))).remove(0);
-    for (headers, events) in
-        [(told.headers.clone(), 0), (told.headers.clone().with(twinlog_log::header::REPLAYED, "ann"), 1)]
-    {
-        let record = Record {
-            topic: topic.clone(),
-            partition: told.position.partition.partition,
-            key: told.key.clone(),
-            value: told.value.clone(),
-            headers,
-            timestamp_ms: 0,
-        };
-        world.memory.append(record).await.unwrap();
-        world.capture_all().await;
-        assert_eq!(world.events().len(), events);
-    }
-}
-
 /// Scenario: a null object is locked and freed, which RustFS tells by audit records that name no version.
 /// Guarantees: each change is a stamp of that register, and an event with it; a record that comes again tells nothing.
 #[tokio::test(flavor = "current_thread", start_paused = true)]
@@ -442,43 +394,6 @@ async fn the_lifting_of_an_overtaken_null_versions_lock_is_a_look() {
     world.settle().await;
     let said: Vec<_> = world.facts().into_iter().skip(before).map(|fact| fact.body).collect();
     assert_eq!(said, [FactBody::Look]);
-}
-
-/// Scenario: the whole bucket is closed to Twinlog, then opened again.
-/// Guarantees: it is marked dirty, once, and nothing is a dead letter.
-#[tokio::test(flavor = "current_thread", start_paused = true)]
-async fn a_bucket_that_is_closed_is_dirty_and_has_no_dead_letters() {
-    let world = World::new(Quirks::rustfs()).await;
-    world.faults.fail("bucket", SiteErrorKind::AccessDenied);
-    world.put(b"a");
-    world.put(b"b");
-    world.settle().await;
-    assert_eq!((world.control(), world.letters().len()), (vec!["dirty/bucket".to_owned()], 0));
-}
-
-/// Scenario: a store fails for ever at one key, as it does at an object whose disk is broken; others are read, or none.
-/// Guarantees: after an hour in which others were read its notice is a dead letter; while none is, it is tried again.
-#[tokio::test(flavor = "current_thread", start_paused = true)]
-async fn a_key_that_fails_alone_is_given_up() {
-    for others in [false, true] {
-        let world = World::new(Quirks::rustfs()).await;
-        world.faults.fail("bucket/key", SiteErrorKind::Server);
-        world.put(b"a");
-        let going_on = async {
-            for _ in 0..2_500 {
-                tokio::time::sleep(Duration::from_secs(2)).await;
-                if others {
-                    world.capture.successes.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        };
-        tokio::select! {
-            () = world.settle() => assert!(others),
-            () = going_on => assert!(!others),
-        }
-        assert_eq!(world.letters().len(), usize::from(others));
-        assert!(world.control().is_empty());
-    }
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]
@@ -581,31 +496,4 @@ async fn a_marker_that_no_listing_shows_is_told() {
     let marker = events.iter().find(|event| event.kind == VersionKind::DeleteMarker).unwrap();
     assert_eq!((marker.told, marker.modified_at_ns), (Told::Born, times[&marker.version_id]));
     assert_eq!(world.control().iter().filter(|key| key.contains("dirty")).count(), 0);
-}
-
-/// Scenario: a change event is larger than its topic takes, with its body; then even without.
-/// Guarantees: the first is written without the body, which is read from the source later; the second's notices are a
-/// dead letter, and others go on.
-#[tokio::test(flavor = "current_thread", start_paused = true)]
-async fn an_event_that_is_too_large_goes_without_its_body_or_is_a_dead_letter() {
-    let world = World::new(Quirks::rustfs()).await;
-    let topic = world.topics.changes(&site("east"), &world.bucket);
-    let refuse = || world.log.inject(Some(topic.clone()), Fault::Reject(LogErrorKind::TooLarge));
-    refuse();
-    world.put(b"inline");
-    world.settle().await;
-    let events = world.events();
-    assert_eq!(told(&events), [(Told::Born, VersionKind::Object)]);
-    assert!(events[0].object.as_ref().unwrap().body.is_none());
-    assert!(world.control().is_empty());
-    refuse();
-    refuse();
-    world.put(b"larger");
-    world.settle().await;
-    assert_eq!((world.events().len(), world.control(), world.letters()), (1, Vec::new(), vec!["too-large".to_owned()]));
-    world.put(b"small");
-    world.settle().await;
-    let events = world.events();
-    assert_eq!(events.len(), 2);
-    assert_eq!(events[1].object.as_ref().unwrap().body.as_deref(), Some(&b"small"[..]));
 }

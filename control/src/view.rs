@@ -359,14 +359,6 @@ impl Control {
         })
     }
 
-    /// Since when no notice of the bucket is known to be lost, microseconds since the Unix epoch: of no time while it is
-    /// dirty. What the log lost of it is on record beside those who read it, as requests to sweep.
-    #[must_use]
-    pub fn unbroken_since_us(&self, bucket: &BucketName) -> Option<i64> {
-        let dirty = self.get(&Key::Dirty(bucket.clone()), |_| Some(())).is_some();
-        self.unbroken(bucket).filter(|_| !dirty)?.since_us
-    }
-
     /// The last sweep of a bucket with another site.
     #[must_use]
     pub fn swept(&self, direction: &Direction) -> Option<Swept> {

@@ -104,9 +104,8 @@ async fn sweep(shared: &Shared, owned: &watch::Receiver<BTreeSet<i32>>) {
                     continue;
                 }
             }
-            let ended = all(shared, &tools, &pairs).await;
-            if let Err(failure) = ended {
-                tracing::warn!(%bucket, error = %failure, "bucket not swept to the end: the next one goes on");
+            if let Err(failure) = all(shared, &tools, &pairs).await {
+                tracing::warn!(%bucket, error = %failure, "that a bucket is swept is not on record: it will be swept again");
             }
             tried.insert(bucket, shared.clock.now_us());
         }
@@ -125,7 +124,7 @@ async fn mended(shared: &Shared, bucket: &BucketName) -> Result<(), String> {
     site.read(&version, twinlog_site::BodyWish::UpTo(1 << 20)).await.map(drop).map_err(told)
 }
 
-/// Sweeps every pair, also after one that cannot be; says whether all ended.
+/// Sweeps every pair, also after one that cannot be, and takes the marks back of what was swept.
 async fn all(shared: &Shared, tools: &Tools, pairs: &[Pair]) -> Result<(), Failure> {
     let how = How {
         prefix: String::new(),
@@ -139,26 +138,25 @@ async fn all(shared: &Shared, tools: &Tools, pairs: &[Pair]) -> Result<(), Failu
         // What was there before anything was replicated may have been removed at one site: a person says that it was not.
         fills: false,
     };
-    let (mut swept, mut failed) = (BTreeMap::new(), Ok(()));
+    let mut swept = BTreeMap::new();
     for pair in pairs {
         let quietly = |_: Told<'_>| {};
+        let (bucket, with) = (&pair.bucket, pair.other(&shared.at));
         let done = match sweep_pair(&shared.deployment, pair, tools, &how, &quietly).await {
             Ok(done) => done,
             Err(failure) => {
-                failed = Err(failure);
+                tracing::warn!(%bucket, %with, error = %failure, "bucket not swept to the end: the next one goes on");
                 continue;
             }
         };
         let (compared, asked, vanished) = (done.account.compared, done.account.asked(), done.vanished());
-        let (bucket, with) = (&pair.bucket, pair.other(&shared.at));
         tracing::info!(%bucket, %with, compared, asked, vanished, "bucket is swept");
         if vanished > 0 {
             tracing::error!(%bucket, %with, vanished, "versions vanished: `twinlog sweep` lists them, and a person decides");
         }
         swept.insert(pair.clone(), done.begun_us);
     }
-    take_back(&shared.deployment, &swept).await?;
-    failed
+    take_back(&shared.deployment, &swept).await
 }
 
 /// What is to be swept.

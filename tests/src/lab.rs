@@ -1,16 +1,19 @@
 //! The servers that all tests of a run share, and the stage that each test gets on them.
 //!
 //! One Kafka, and one pair of stores of each kind, are started when the first test wants them and end with the process.
-//! A test has a bucket, a topic prefix, a folder and two Twinlog processes of its own. Tests run beside each other; one
-//! that stops a server has them to itself meanwhile.
+//! A test has a bucket, a topic prefix, a folder and two Twinlog processes of its own, and where it stops a server, that
+//! server too. Tests run beside each other.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::{
     bucket::{self, Lock},
@@ -20,7 +23,7 @@ use crate::{
     lab_error::LabError,
     pair::{TOKEN, client, twinlog_principal},
     proxy::Proxy,
-    server::{Authority, Intake, Kafka, Life, Port, Store, StoreKind, StoreOptions, Trust},
+    server::{self, Authority, Intake, Kafka, Life, Port, ServerError, Store, StoreKind, StoreOptions, Trust},
     site::Site,
 };
 
@@ -28,11 +31,22 @@ use crate::{
 pub struct Lab {
     folder: PathBuf,
     door: Door,
-    brokers: String,
-    kafka: Mutex<Kafka>,
-    stores: BTreeMap<(StoreKind, Way), OnceCell<Stores>>,
-    /// Read by tests that leave the broker alone, written by those that do not; always taken before a store's.
-    peace: RwLock<()>,
+    kafka: Kafka,
+    by_proxy: Mutex<ByProxy>,
+    stores: BTreeMap<(StoreKind, Way), OnceCell<Arc<Stores>>>,
+}
+
+/// Where a proxy in front of Kafka may stand: the broker tells who comes by it to come back that way.
+struct ByProxy {
+    upstream: String,
+    port: Port,
+}
+
+/// A proxy in front of Kafka, lent to a test.
+pub struct WayToKafka {
+    /// The proxy.
+    pub proxy: Proxy,
+    _mine: MutexGuard<'static, ByProxy>,
 }
 
 /// How stores are served.
@@ -47,8 +61,6 @@ struct Stores {
     endpoints: [String; 2],
     trust: [Option<Trust>; 2],
     stores: [Mutex<Store>; 2],
-    /// Read by tests that leave both stores alone, written by those that do not.
-    peace: RwLock<()>,
 }
 
 /// The lab of this process.
@@ -64,31 +76,36 @@ impl Lab {
     async fn open() -> Result<Self, LabError> {
         let folder = fresh_folder()?;
         let door = Door::open().map_err(LabError::io("opening the door"))?;
-        let kafka = Kafka::start(&folder.join("kafka"), Life::Bound).await?;
+        let (listens, by_proxy) = (Port::free()?, Port::free()?);
+        let by_proxy = ByProxy { upstream: listens.address(), port: by_proxy };
+        let way = server::Way { listens, told: by_proxy.port.address() };
+        let kafka = Kafka::start_with(&folder.join("kafka"), Life::Bound, vec![way]).await?;
         let every = StoreKind::ALL.into_iter().flat_map(|kind| [(kind, Way::Clear), (kind, Way::Tls)]);
         let stores = every.map(|stores| (stores, OnceCell::new())).collect();
-        let (brokers, kafka) = (kafka.brokers(), Mutex::new(kafka));
-        Ok(Self { folder, door, brokers, kafka, stores, peace: RwLock::new(()) })
+        Ok(Self { folder, door, kafka, by_proxy: Mutex::new(by_proxy), stores })
     }
 
-    /// `host:port` of Kafka.
+    /// `host:port` of the Kafka that tests share.
     #[must_use]
-    pub fn brokers(&self) -> &str {
-        &self.brokers
+    pub fn brokers(&self) -> String {
+        self.kafka.brokers()
     }
 
-    async fn stores(&self, kind: StoreKind, way: Way) -> Result<&Stores, LabError> {
+    /// The pair that tests share.
+    async fn stores(&self, kind: StoreKind, way: Way) -> Result<Arc<Stores>, LabError> {
         let unknown = || LabError::Page { url: kind.to_string(), why: "no such store".to_owned() };
-        self.stores.get(&(kind, way)).ok_or_else(unknown)?.get_or_try_init(|| self.start(kind, way)).await
+        let name = match way {
+            Way::Clear => kind.name().to_owned(),
+            Way::Tls => format!("{}-tls", kind.name()),
+        };
+        let start = async || Ok(Arc::new(self.start(kind, way, &name).await?));
+        self.stores.get(&(kind, way)).ok_or_else(unknown)?.get_or_try_init(start).await.cloned()
     }
 
-    async fn start(&self, kind: StoreKind, way: Way) -> Result<Stores, LabError> {
+    /// Starts a pair, in folders whose names begin with `name`.
+    async fn start(&self, kind: StoreKind, way: Way, name: &str) -> Result<Stores, LabError> {
         let one = async |site: Site| {
-            let folder = match way {
-                Way::Clear => format!("{}-{site}", kind.name()),
-                Way::Tls => format!("{}-{site}-tls", kind.name()),
-            };
-            let folder = self.folder.join(folder);
+            let folder = self.folder.join(format!("{name}-{site}"));
             let intake =
                 Intake { origin: self.door.origin(), notices_token: TOKEN.to_owned(), audit_token: TOKEN.to_owned() };
             let options = StoreOptions {
@@ -114,7 +131,6 @@ impl Lab {
             endpoints: [east.endpoint(), west.endpoint()],
             trust: [east.trust().cloned(), west.trust().cloned()],
             stores: [Mutex::new(east), Mutex::new(west)],
-            peace: RwLock::new(()),
         })
     }
 }
@@ -135,10 +151,10 @@ fn fresh_folder() -> Result<PathBuf, LabError> {
     Ok(folder)
 }
 
-/// What a test has to itself.
+/// Which servers are a test's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alone {
-    /// Nothing: it leaves the servers as they are.
+pub enum Own {
+    /// None: it leaves the shared ones as they are.
     Nothing,
     /// The pair of stores.
     Stores,
@@ -151,27 +167,15 @@ pub enum Alone {
 pub struct StageOptions {
     /// What its bucket has.
     pub lock: Lock,
-    /// Which server the test stops or restarts, and so has to have to itself.
-    pub alone: Alone,
+    /// Which servers the test stops or restarts, and so has to have to itself.
+    pub own: Own,
     /// Whether Twinlog reaches the stores through proxies.
     pub proxies: bool,
 }
 
 impl Default for StageOptions {
     fn default() -> Self {
-        Self { lock: Lock::On, alone: Alone::Nothing, proxies: false }
-    }
-}
-
-/// Held for the length of a test.
-enum Peace {
-    Shared(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
-    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
-}
-
-impl Peace {
-    async fn with(peace: &'static RwLock<()>, alone: bool) -> Self {
-        if alone { Self::Alone(peace.write().await) } else { Self::Shared(peace.read().await) }
+        Self { lock: Lock::On, own: Own::Nothing, proxies: false }
     }
 }
 
@@ -187,8 +191,9 @@ pub struct Stage {
     pub proxies: Option<[Proxy; 2]>,
     kind: StoreKind,
     lab: &'static Lab,
-    stores: &'static Stores,
-    _peace: [Peace; 2],
+    stores: Arc<Stores>,
+    /// Where it has one of its own.
+    kafka: Option<Kafka>,
 }
 
 impl Stage {
@@ -212,18 +217,23 @@ impl Stage {
     async fn prepare_on(kind: StoreKind, way: Way, name: &str, options: StageOptions) -> Result<Self, LabError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let lab = lab().await?;
-        let kafka = Peace::with(&lab.peace, options.alone == Alone::Kafka).await;
-        let stores = lab.stores(kind, way).await?;
-        let peace = [kafka, Peace::with(&stores.peace, options.alone == Alone::Stores).await];
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let short: String = name.replace('_', "-").chars().take(40).collect();
         let bucket = format!("{}-{number}-{}", kind.name(), short.trim_end_matches('-'));
+        let stores = match options.own {
+            Own::Stores => Arc::new(lab.start(kind, way, &format!("{bucket}-store")).await?),
+            Own::Nothing | Own::Kafka => lab.stores(kind, way).await?,
+        };
+        let kafka = match options.own {
+            Own::Kafka => Some(Kafka::start(&lab.folder.join(format!("{bucket}-kafka")), Life::Bound).await?),
+            Own::Nothing | Own::Stores => None,
+        };
         for site in Site::BOTH {
             let root = stores.stores[site.index()].lock().await.root_client();
             bucket::make(&root, &bucket, options.lock).await?;
         }
         let proxies = if options.proxies {
-            Some([proxy(stores, Site::East).await?, proxy(stores, Site::West).await?])
+            Some([proxy(&stores, Site::East).await?, proxy(&stores, Site::West).await?])
         } else {
             None
         };
@@ -239,11 +249,12 @@ impl Stage {
         let parts = Parts {
             folder: lab.folder.join(&bucket),
             kind,
-            brokers: lab.brokers.clone(),
+            brokers: kafka.as_ref().unwrap_or(&lab.kafka).brokers(),
             prefix: bucket.clone(),
             // And further ones of the same test, if it makes some.
             buckets: vec![bucket.clone(), format!("{bucket}-*")],
             sites,
+            links: Site::BOTH.to_vec(),
             token: TOKEN.to_owned(),
             client: client(),
             pace: Pace::Usual,
@@ -256,7 +267,7 @@ impl Stage {
         for site in Site::BOTH {
             lease.deliver(site, deployment.intake(site));
         }
-        Ok(Self { deployment, lease, bucket, proxies, kind, lab, stores, _peace: peace })
+        Ok(Self { deployment, lease, bucket, proxies, kind, lab, stores, kafka })
     }
 
     /// As [`Stage::prepare`], with the bucket enabled and Twinlog ready at both sites.
@@ -268,6 +279,20 @@ impl Stage {
         stage.deployment.enable(&stage.bucket).await?;
         stage.deployment.start_both().await?;
         Ok(stage)
+    }
+
+    /// Ends its processes and deletes its topics: a broker that tests share tells each of them of every topic it has.
+    ///
+    /// # Errors
+    /// Where the topics cannot be deleted.
+    pub async fn clear(mut self) -> Result<(), LabError> {
+        for site in Site::BOTH {
+            self.deployment.kill(site)?;
+        }
+        match self.kafka {
+            Some(_) => Ok(()),
+            None => self.deployment.progress().delete_all().await,
+        }
     }
 
     /// The notices of a further bucket of the same test, delivered while this lives.
@@ -292,14 +317,28 @@ impl Stage {
         self.deployment.bucket(site, &self.bucket)
     }
 
-    /// The store of a site: to stop it, a test must have the stores to itself.
-    pub async fn store(&self, site: Site) -> MutexGuard<'static, Store> {
+    /// The store of a site: to stop it, a test must have stores of its own.
+    pub async fn store(&self, site: Site) -> MutexGuard<'_, Store> {
         self.stores.stores[site.index()].lock().await
     }
 
-    /// The broker: to stop it, a test must have it to itself.
-    pub async fn kafka(&self) -> MutexGuard<'static, Kafka> {
-        self.lab.kafka.lock().await
+    /// The test's own broker.
+    ///
+    /// # Errors
+    /// Where it shares one.
+    pub fn kafka(&mut self) -> Result<&mut Kafka, LabError> {
+        let none = || ServerError::NotRunning { name: "a Kafka of the test's own".to_owned() };
+        Ok(self.kafka.as_mut().ok_or_else(none)?)
+    }
+
+    /// A way to the broker by a proxy, for one test at a time.
+    ///
+    /// # Errors
+    /// Where the proxy does not come up.
+    pub async fn way_to_kafka(&self) -> Result<WayToKafka, LabError> {
+        let way = self.lab.by_proxy.lock().await;
+        let proxy = Proxy::start_at(&way.port.address(), &way.upstream).await;
+        Ok(WayToKafka { proxy: proxy.map_err(LabError::io("starting a proxy"))?, _mine: way })
     }
 
     /// How many lines with these words the process beside a site has logged, since it was started last or before.

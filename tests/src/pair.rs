@@ -106,6 +106,7 @@ impl Pair {
             prefix: "twinlog".to_owned(),
             buckets: vec!["*".to_owned()],
             sites,
+            links: Site::BOTH.to_vec(),
             token: TOKEN.to_owned(),
             client: client(),
             pace: Pace::Usual,

@@ -58,7 +58,7 @@ listen = {metrics:?}
             metrics = metrics[site.index()].address(),
         );
     }
-    for site in Site::BOTH {
+    for site in &parts.links {
         let (source, target, buckets) = (site.name(), site.other().name(), &parts.buckets);
         let _written = write!(text, "\n[[links]]\nsource = {source:?}\ntarget = {target:?}\nbuckets = {buckets:?}\n");
     }

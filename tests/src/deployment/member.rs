@@ -47,28 +47,23 @@ impl Deployment {
     /// # Errors
     /// Where its configuration cannot be written or no port is free.
     pub fn member(&self, name: &str, site: Site, only: Option<Half>) -> Result<Member, LabError> {
-        let mut parts = self.parts.clone();
-        parts.folder = self.parts.folder.join(name);
-        self.member_of(parts, name, site, only)
+        self.member_with(name, site, only, |_| ())
     }
 
-    /// Starts a further consumer beside a site, which reaches the stores at these endpoints; returns when it is ready.
+    /// As [`Deployment::member`], with other parts than the deployment's own.
     ///
     /// # Errors
-    /// Where it cannot be started, or does not become ready.
-    pub async fn another_consumer(&self, site: Site, endpoints: [String; 2]) -> Result<Member, LabError> {
+    /// As there.
+    pub fn member_with(
+        &self,
+        name: &str,
+        site: Site,
+        only: Option<Half>,
+        change: impl FnOnce(&mut Parts),
+    ) -> Result<Member, LabError> {
         let mut parts = self.parts.clone();
-        parts.folder = self.parts.folder.join("another");
-        for (of, endpoint) in parts.sites.iter_mut().zip(endpoints) {
-            of.endpoint = endpoint;
-        }
-        let mut another = self.member_of(parts, "another", site, Some(Half::Consumer))?;
-        another.start()?;
-        another.ready().await?;
-        Ok(another)
-    }
-
-    fn member_of(&self, parts: Parts, name: &str, site: Site, only: Option<Half>) -> Result<Member, LabError> {
+        parts.folder = self.parts.folder.join(name);
+        change(&mut parts);
         std::fs::create_dir_all(&parts.folder).map_err(LabError::io(format!("making {}", parts.folder.display())))?;
         let metrics = [Port::free()?, Port::free()?];
         let scraper = Scraper::new([0, 1].map(|at: usize| metrics[at].address()))?;
@@ -76,6 +71,21 @@ impl Deployment {
         let member = Member { name, site, only, parts, scraper, metrics, process: None };
         write(&member.config(), &config::text(&member.parts, &self.intakes, &member.metrics))?;
         Ok(member)
+    }
+
+    /// Starts a further consumer beside a site, which reaches the stores at these endpoints; returns when it is ready.
+    ///
+    /// # Errors
+    /// Where it cannot be started, or does not become ready.
+    pub async fn another_consumer(&self, site: Site, endpoints: [String; 2]) -> Result<Member, LabError> {
+        let mut another = self.member_with("another", site, Some(Half::Consumer), |parts| {
+            for (of, endpoint) in parts.sites.iter_mut().zip(endpoints) {
+                of.endpoint = endpoint;
+            }
+        })?;
+        another.start()?;
+        another.ready().await?;
+        Ok(another)
     }
 }
 

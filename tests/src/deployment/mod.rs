@@ -77,6 +77,8 @@ pub struct Parts {
     pub buckets: Vec<String>,
     /// East and west.
     pub sites: [SiteParts; 2],
+    /// The sites from which a link leads to the other.
+    pub links: Vec<Site>,
     /// The token that the stores send.
     pub token: String,
     /// A client that is allowed everything at both.
@@ -337,11 +339,7 @@ impl Deployment {
     /// # Errors
     /// [`LabError::NotInTime`] with the backlog.
     pub async fn drained(&self, within: Duration) -> Result<(), LabError> {
-        until("the log was not done", within, async || {
-            let backlog = self.progress.backlog().await?;
-            Ok(if backlog.total() == 0 { Ok(()) } else { Err(backlog.to_string()) })
-        })
-        .await
+        until("the log was not done", within, async || self.done().await).await
     }
 
     /// Waits until both sites have the same versions and everything in the log is done: what there was to replicate
@@ -353,18 +351,28 @@ impl Deployment {
         let [east, west] = Site::BOTH.map(|site| self.bucket(site, bucket));
         let what = format!("the buckets {bucket} were not equal, or the log not done,");
         until(&what, within, async || {
+            // Listing is much work for a store, and in vain while the log is not done.
+            if let Err(backlog) = self.done().await? {
+                return Ok(Err(backlog));
+            }
             let shallow = compare(&east, &west, Depth::Listings).await?;
             if !shallow.equal() {
                 return Ok(Err(shallow.to_string()));
             }
-            let backlog = self.progress.backlog().await?;
-            if backlog.total() > 0 {
-                return Ok(Err(format!("{} versions listed equal; {backlog}", shallow.versions)));
-            }
             let deep = compare(&east, &west, Depth::Everything { bodies_up_to }).await?;
-            Ok(if deep.equal() { Ok(deep) } else { Err(deep.to_string()) })
+            if !deep.equal() {
+                return Ok(Err(deep.to_string()));
+            }
+            // What was told meanwhile is done too.
+            Ok(self.done().await?.map(|()| deep))
         })
         .await
+    }
+
+    /// Whether everything in the log is done, else what is not.
+    async fn done(&self) -> Result<Result<(), String>, LabError> {
+        let backlog = self.progress.backlog().await?;
+        Ok(if backlog.total() == 0 { Ok(()) } else { Err(backlog.to_string()) })
     }
 }
 

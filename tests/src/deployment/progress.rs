@@ -9,6 +9,8 @@ use std::{
 
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
     message::OwnedMessage,
@@ -180,6 +182,26 @@ impl Progress {
             Ok(backlog)
         })
         .await
+    }
+
+    /// Deletes every topic under the prefix.
+    ///
+    /// # Errors
+    /// Where the broker does not answer, or refuses.
+    pub async fn delete_all(&self) -> Result<(), LabError> {
+        let written = self.written().await?;
+        let names: Vec<&str> = written.keys().map(String::as_str).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let failed = |error| LabError::Kafka { what: "to delete topics".to_owned(), error };
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", &self.brokers).create().map_err(failed)?;
+        let results = admin.delete_topics(&names, &AdminOptions::new()).await.map_err(failed)?;
+        results.into_iter().try_for_each(|result| match result {
+            Ok(_) => Ok(()),
+            Err((_, code)) => Err(failed(KafkaError::AdminOp(code))),
+        })
     }
 
     fn client(&self, group: &str) -> Result<Arc<BaseConsumer>, KafkaError> {

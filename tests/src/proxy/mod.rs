@@ -32,8 +32,16 @@ impl Proxy {
     /// # Errors
     /// Where no port can be bound.
     pub async fn start(upstream: impl Into<String>) -> std::io::Result<Self> {
+        Self::start_at(&format!("{}:0", Ipv4Addr::LOCALHOST), upstream).await
+    }
+
+    /// As [`Proxy::start`], on an address (`host:port`) that is somebody's to give.
+    ///
+    /// # Errors
+    /// Where it cannot be bound.
+    pub async fn start_at(address: &str, upstream: impl Into<String>) -> std::io::Result<Self> {
         let upstream = upstream.into();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let faults = Arc::new(Faults::default());
         let shared = Arc::clone(&faults);

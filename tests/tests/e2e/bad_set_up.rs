@@ -2,15 +2,15 @@
 
 use twinlog_tests::{
     bucket::{self, Lock},
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     lab_error::LabError,
     site::Site,
 };
 
 use crate::scenario::{Outcome, scenarios};
 
-const UNVERSIONED: StageOptions = StageOptions { lock: Lock::Unversioned, alone: Alone::Nothing, proxies: false };
-const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, alone: Alone::Nothing, proxies: false };
+const UNVERSIONED: StageOptions = StageOptions { lock: Lock::Unversioned, own: Own::Nothing, proxies: false };
+const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, own: Own::Nothing, proxies: false };
 
 scenarios!(
     prepared:

@@ -9,13 +9,13 @@ use aws_sdk_s3::{
 };
 use twinlog_tests::{
     bucket::Lock,
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     site::Site,
 };
 
 use crate::scenario::{Outcome, scenarios};
 
-const PROXIED: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
+const PROXIED: StageOptions = StageOptions { own: Own::Nothing, lock: Lock::On, proxies: true };
 
 scenarios!(running: each_attribute_crosses_alone, a_plain_object_costs_one_read_and_one_write(PROXIED));
 

@@ -6,7 +6,7 @@ use twinlog_tests::{
     bucket::Lock,
     compare::Bucket,
     door::Rule,
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     server::StoreKind,
     site::Site,
     workload::{Mix, Writer},
@@ -14,7 +14,7 @@ use twinlog_tests::{
 
 use crate::scenario::{Outcome, scenarios};
 
-const PROXIED: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
+const PROXIED: StageOptions = StageOptions { own: Own::Nothing, lock: Lock::On, proxies: true };
 
 scenarios!(running: notices_repeated, notices_late, the_sure_door_alone(PROXIED));
 

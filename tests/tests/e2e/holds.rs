@@ -14,7 +14,7 @@ use twinlog_tests::{
     bench::own,
     bucket::{self, Lock},
     door::Lease,
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     pair::twinlog_principal,
     refused::Refused,
     server::principal::twinlog_policy,
@@ -24,7 +24,7 @@ use twinlog_tests::{
 
 use crate::scenario::{Failure, Outcome, scenarios};
 
-const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, alone: Alone::Nothing, proxies: false };
+const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, own: Own::Nothing, proxies: false };
 
 scenarios!(
     running:

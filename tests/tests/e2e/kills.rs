@@ -7,7 +7,7 @@ use twinlog_tests::{
     compare::{Listing, list},
     deployment::{Half, Member, Pace},
     kills::{self, Account, Fleet, Kills, Watch},
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     load::Load,
     site::Site,
     until::until,
@@ -16,7 +16,7 @@ use twinlog_tests::{
 
 use crate::scenario::{Outcome, scenarios};
 
-const PROXIED: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
+const PROXIED: StageOptions = StageOptions { own: Own::Nothing, lock: Lock::On, proxies: true };
 
 scenarios!(
     prepared:

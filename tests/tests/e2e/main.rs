@@ -15,6 +15,7 @@ mod dangers;
 mod dlq;
 mod doors;
 mod holds;
+mod kafka_away;
 mod kills;
 mod large;
 mod loops;

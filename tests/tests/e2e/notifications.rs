@@ -25,7 +25,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use twinlog_tests::{
     bucket::{self, Lock},
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     lab_error::LabError,
     server::{Alertmanager, Life},
     site::Site,
@@ -34,7 +34,7 @@ use twinlog_tests::{
 
 use crate::scenario::{Outcome, scenarios};
 
-const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, alone: Alone::Nothing, proxies: false };
+const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, own: Own::Nothing, proxies: false };
 
 scenarios!(
     prepared:

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use twinlog_tests::{
     bucket::Lock,
     compare::Bucket,
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     proxy::{Fault, Wanted},
     refused::Refused,
     site::Site,
@@ -25,9 +25,9 @@ use twinlog_tests::{
 use crate::large::{self, MIB, way};
 use crate::scenario::{Outcome, scenarios};
 
-const PROXIES: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
-const STORES: StageOptions = StageOptions { alone: Alone::Stores, lock: Lock::On, proxies: false };
-const KAFKA: StageOptions = StageOptions { alone: Alone::Kafka, lock: Lock::On, proxies: false };
+const PROXIES: StageOptions = StageOptions { own: Own::Nothing, lock: Lock::On, proxies: true };
+const STORES: StageOptions = StageOptions { own: Own::Stores, lock: Lock::On, proxies: false };
+const KAFKA: StageOptions = StageOptions { own: Own::Kafka, lock: Lock::On, proxies: false };
 
 scenarios!(
     running:
@@ -235,7 +235,7 @@ async fn tells_again(stage: &Stage) -> Outcome {
 async fn kafka_restarted_under_load(stage: &mut Stage) -> Outcome {
     let load = Load::begin(stage);
     load.more(20).await?;
-    let mut kafka = stage.kafka().await;
+    let kafka = stage.kafka()?;
     kafka.process()?.kill()?;
     load.more(20).await?;
     kafka.start_again().await?;
@@ -250,7 +250,7 @@ async fn kafka_restarted_under_load(stage: &mut Stage) -> Outcome {
 async fn kafka_hangs_under_load(stage: &mut Stage) -> Outcome {
     let load = Load::begin(stage);
     load.more(20).await?;
-    let mut kafka = stage.kafka().await;
+    let kafka = stage.kafka()?;
     kafka.process()?.pause()?;
     load.more(4).await?;
     let noticed = Instant::now();

@@ -83,6 +83,9 @@ where
     if let Err(failure) = outcome {
         panic!("{}\n{}", whole(&*failure), stage.logs());
     }
+    if let Err(error) = stage.clear().await {
+        panic!("the stage was not cleared: {error}");
+    }
 }
 
 /// An error and all that caused it: the S3 client's own words are "service error".

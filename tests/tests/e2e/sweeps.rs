@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Tag, Tagging};
 use twinlog_tests::{
     door::Rule,
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     lab_error::LabError,
     pair::twinlog_principal,
     refused::Refused,
@@ -24,8 +24,7 @@ mod first {
 }
 
 /// A principal's policy is the store's own, so nobody else may be at it.
-const ALONE: StageOptions =
-    StageOptions { lock: twinlog_tests::bucket::Lock::On, alone: Alone::Stores, proxies: false };
+const ALONE: StageOptions = StageOptions { lock: twinlog_tests::bucket::Lock::On, own: Own::Stores, proxies: false };
 
 scenarios!(running: what_no_door_told, a_bucket_that_could_not_be_captured(ALONE));
 

@@ -11,7 +11,7 @@ use rand::{SeedableRng, rngs::SmallRng};
 use twinlog_tests::{
     bucket::Lock,
     compare::{Bucket, Depth, compare, list},
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     proxy::{Fault, Proxy, Wanted},
     site::Site,
     until::until,
@@ -20,7 +20,7 @@ use twinlog_tests::{
 
 use crate::scenario::{Outcome, scenarios};
 
-const PROXIED: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
+const PROXIED: StageOptions = StageOptions { own: Own::Nothing, lock: Lock::On, proxies: true };
 
 mod by_the_wire {
     use super::*;

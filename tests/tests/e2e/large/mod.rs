@@ -13,7 +13,7 @@ use rand::{SeedableRng, rngs::SmallRng};
 use twinlog_tests::{
     bucket::Lock,
     compare::Bucket,
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     proxy::Proxy,
     site::Site,
     workload::body,
@@ -23,7 +23,7 @@ use crate::scenario::{Failure, Outcome};
 
 pub(crate) const MIB: usize = 1024 * 1024;
 const LATER: Duration = Duration::from_secs(120);
-const PROXIES: StageOptions = StageOptions { alone: Alone::Nothing, lock: Lock::On, proxies: true };
+const PROXIES: StageOptions = StageOptions { own: Own::Nothing, lock: Lock::On, proxies: true };
 
 /// The way of Twinlog to a store.
 pub(crate) fn way(stage: &Stage, site: Site) -> Result<&Proxy, Failure> {

@@ -9,7 +9,7 @@ use aws_sdk_s3::{
 use twinlog_tests::{
     bucket::{Lock, versioning},
     compare::{Bucket, list},
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     server::StoreKind,
     site::Site,
     until::until,
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::scenario::{Outcome, scenarios};
 
-const UNVERSIONED: StageOptions = StageOptions { lock: Lock::Unversioned, alone: Alone::Nothing, proxies: false };
+const UNVERSIONED: StageOptions = StageOptions { lock: Lock::Unversioned, own: Own::Nothing, proxies: false };
 
 mod from_before_versioning {
     use super::*;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinlog_tests::{
     bucket::Lock,
-    lab::{Alone, Stage, StageOptions},
+    lab::{Own, Stage, StageOptions},
     proxy::{Fault, Wanted},
     site::Site,
 };
@@ -12,7 +12,7 @@ use twinlog_tests::{
 use super::{bodies::PART, case::Body, case::case, deed::Deed, deed::Subject, upload::write};
 use crate::scenario::{Outcome, scenarios};
 
-const PROXIES: StageOptions = StageOptions { lock: Lock::On, alone: Alone::Nothing, proxies: true };
+const PROXIES: StageOptions = StageOptions { lock: Lock::On, own: Own::Nothing, proxies: true };
 
 scenarios!(running: a_change_of_tags_moves_no_body(PROXIES));
 

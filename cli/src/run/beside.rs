@@ -137,7 +137,7 @@ impl Beside {
         watch::show(&shared, &mut rest);
         let mut follows: Vec<Follows> = Vec::new();
         if options.runs(Half::Producer) {
-            follows.push(producer::start(&shared, &mut work).await?);
+            follows.extend(producer::start(&shared, &mut work).await?);
         }
         if options.runs(Half::Consumer) {
             follows.extend(consumer::start(&shared, &mut work)?);

@@ -1,4 +1,5 @@
-//! The notifier beside the site, with its receivers, in the process that owns lane 0 of apply.
+//! The notifier beside the site, with its receivers, in the process that owns lane 0 of apply, or of capture where no
+//! link leads into the site.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

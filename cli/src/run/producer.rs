@@ -15,6 +15,7 @@ use twinlog_schemas::{BucketName, SiteName};
 use super::beside::{Shared, bind};
 use super::index::ByTail;
 use super::lanes;
+use super::notifier;
 use super::subscribed;
 use super::sweeper;
 use super::tasks::Tasks;
@@ -29,7 +30,7 @@ const CONCURRENCY: usize = 32;
 const DISCOVER: Duration = Duration::from_secs(30);
 
 /// Starts the producer's tasks; what of its backlog is followed.
-pub async fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Follows, Failure> {
+pub async fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Vec<Follows>, Failure> {
     let (config, at) = (Arc::clone(shared.config()), &shared.at);
     let names = &config.topics.names;
     let site = Arc::clone(shared.deployment.site(at)?);
@@ -86,9 +87,14 @@ pub async fn start(shared: &Arc<Shared>, tasks: &mut Tasks) -> Result<Follows, F
         });
     }
     sweeper::start(shared, &producer, owned.subscribe(), tasks);
+    let (log, group) = (Arc::clone(&shared.home), names.group(at, "capture"));
+    let mut follows = vec![Follows::notices(&shared.metrics, log, group, at.as_str(), names.notices(at))];
+    if config.links_into(at).next().is_none() {
+        // Where nothing is applied, nobody else would tell what becomes of the site's notices.
+        follows.extend(notifier::start(shared, owned.subscribe(), tasks)?);
+    }
     captures(shared, &producer, owned, tasks);
-    let group = names.group(at, "capture");
-    Ok(Follows::notices(&shared.metrics, Arc::clone(&shared.home), group, at.as_str(), names.notices(at)))
+    Ok(follows)
 }
 
 async fn intake(shared: &Arc<Shared>, producer: &Producer, tasks: &mut Tasks) -> Result<(), Failure> {

@@ -27,6 +27,7 @@ use twinlog_tests::{
     bucket::{self, Lock},
     lab::{Own, Stage, StageOptions},
     lab_error::LabError,
+    proxy::{Fault, Wanted},
     server::{Alertmanager, Life},
     site::Site,
     until::until,
@@ -34,6 +35,7 @@ use twinlog_tests::{
 
 use crate::scenario::{Outcome, scenarios};
 
+const PROXIES: StageOptions = StageOptions { lock: Lock::On, own: Own::Nothing, proxies: true };
 const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, own: Own::Nothing, proxies: false };
 
 scenarios!(
@@ -41,6 +43,7 @@ scenarios!(
     a_hold_is_an_alert_until_it_is_mended(VERSIONED),
     many_failures_are_one_message_until_it_is_taken,
     lag_and_a_pause_are_told_with_their_ends,
+    a_site_that_only_sends_tells_too(PROXIES),
 );
 
 const SOON: Duration = Duration::from_secs(60);
@@ -269,5 +272,37 @@ async fn lag_and_a_pause_are_told_with_their_ends(stage: &mut Stage) -> Outcome 
         assert!(at(begun) < at(over), "{told:?}");
     }
     stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
+    Ok(())
+}
+
+/// Scenario: the one link leads from east to west, and east refuses one key's reads for ever. Guarantees: its dead letter
+/// is told from east, where nothing is applied.
+async fn a_site_that_only_sends_tells_too(stage: &mut Stage) -> Outcome {
+    const FAILED: &str = "s3:Replication:OperationFailedReplication";
+    let receiver = Receiver::default();
+    receiver.takes.store(true, Ordering::SeqCst);
+    let url = receiver.open().await?;
+    stage.deployment.change(|parts| parts.links = vec![Site::East])?;
+    configure(stage, &format!("window = \"1s\"\n{}", webhook(&url)))?;
+    let text = std::fs::read_to_string(stage.deployment.config())?;
+    std::fs::write(stage.deployment.config(), text.replace("[[links]]\n", "[[links]]\ngive_up_after = \"2s\"\n"))?;
+    stage.deployment.enable(&stage.bucket).await?;
+    stage.deployment.start(Site::East)?;
+    stage.deployment.ready(Site::East).await?;
+    let [east, _] = stage.proxies.as_ref().ok_or("no proxies")?;
+    (0..1_000).for_each(|_| east.inject(Wanted::new("", "/unread?"), Fault::Reject));
+    put(stage, "unread").await?;
+    let mut others = 0;
+    until("nobody was told", SOON, async || {
+        // A key is given up only while others succeed.
+        others += 1;
+        put(stage, &format!("other {others}"))
+            .await
+            .map_err(|error| LabError::Page { url: url.clone(), why: error.to_string() })?;
+        let told = receiver.taken().into_values().find(|event| event["type"] == FAILED);
+        Ok(told.map(drop).ok_or_else(|| format!("{others} other keys are written")))
+    })
+    .await?;
+    assert_eq!(stage.deployment.progress().letters(Site::East).await?.len(), 1);
     Ok(())
 }

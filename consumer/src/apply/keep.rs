@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use twinlog_control::{Hold, Reason, Scope};
+use twinlog_failure::{End, Verdict, verdict};
 use twinlog_log::backoff::Delays;
 use twinlog_log::{Backoff, LogError};
 
@@ -134,7 +135,16 @@ impl Apply {
                 if let Some(message) = self.unfit(direction).await.map_err(|error| error.to_string())? {
                     return Ok(Some((Reason::PartitionsUnfit, message)));
                 }
-                let look = self.inspect(direction).await.map_err(words)?;
+                let look = match self.inspect(direction).await {
+                    Ok(look) => look,
+                    Err(error) => {
+                        // What is held for one reason may stand still for another by now.
+                        return match verdict(End::Target, &error) {
+                            Verdict::HoldBucket(other) if !other.of_link() => Ok(Some((other, words(error)))),
+                            _ => Err(words(error)),
+                        };
+                    }
+                };
                 if look.fault.is_some() || reason != Reason::AccessDenied {
                     return Ok(look.fault);
                 }

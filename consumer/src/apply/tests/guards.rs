@@ -80,6 +80,31 @@ async fn a_bucket_made_anew_waits_for_a_person() {
     lab.assert_same(&version).await;
 }
 
+/// Scenario: a bucket that is held for its versioning is deleted.
+/// Guarantee: the hold says so from then on: who looks at it mends what is wrong now.
+#[tokio::test(start_paused = true)]
+async fn a_hold_says_what_is_wrong_by_now() {
+    let lab = Lab::new().await;
+    lab.born(&lab.put_body("before")).await;
+    let version = lab.put_body("hello");
+    let birth = lab.event(&version, Told::Born).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    lab.west.set_versioning(&lab.bucket, Versioning::Suspended).unwrap();
+    let mending = async {
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(lab.held(), Some(Reason::TargetVersioningOff));
+        lab.west.delete_bucket(&lab.bucket);
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(lab.held(), Some(Reason::NoSuchBucket));
+        lab.west.create_bucket(&lab.bucket, BucketSetup::REPLICATED);
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(lab.held(), Some(Reason::TargetRecreated));
+        lab.release().await;
+    };
+    tokio::join!(lab.apply(&birth), mending);
+    lab.assert_same(&version).await;
+}
+
 /// Scenario: the source's bucket is deleted and made anew while changes of the old one wait.
 /// Guarantee: what is not there any more does not count as superseded.
 #[tokio::test(start_paused = true)]

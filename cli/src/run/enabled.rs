@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep};
 use twinlog_log::Log;
 use twinlog_schemas::{BucketName, SiteName};
 
@@ -18,8 +18,17 @@ use crate::exit::Failure;
 use crate::telemetry::{Readiness, Reported};
 use crate::wanted;
 
-/// How soon an enabled bucket is noticed.
+/// How soon an enabled bucket is noticed, on a cluster that has not very many topics.
 const EVERY: Duration = Duration::from_secs(2);
+/// A cluster can only be asked for all its topics, anybody's: asking takes at most this part of its time.
+const PART: u32 = 50;
+/// How soon it is noticed anywhere.
+const SELDOM: Duration = Duration::from_secs(60);
+
+/// How long until the topics are looked at again, when a look took so long.
+fn pause(took: Duration) -> Duration {
+    (took * PART).clamp(EVERY, SELDOM)
+}
 
 /// The enabled buckets, as far as they concern a site.
 pub struct Enabled {
@@ -81,13 +90,12 @@ struct Watch {
 
 impl Watch {
     async fn run(self) {
-        let mut every = interval(EVERY);
-        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut before = BTreeSet::new();
         loop {
-            every.tick().await;
-            match self.log.topics().await {
+            let asked = Instant::now();
+            let again = match self.log.topics().await {
                 Ok(topics) => {
+                    let again = pause(asked.elapsed());
                     self.reported.ready("reachable");
                     let sites = self.config.sites.iter().filter(|(_, site)| site.cluster == self.cluster);
                     let enabled: BTreeSet<(SiteName, BucketName)> = sites
@@ -101,9 +109,14 @@ impl Watch {
                         self.tell(&enabled);
                         before = enabled;
                     }
+                    again
                 }
-                Err(error) => self.reported.not_ready(error.to_string()),
-            }
+                Err(error) => {
+                    self.reported.not_ready(error.to_string());
+                    EVERY
+                }
+            };
+            sleep(again).await;
         }
     }
 
@@ -121,5 +134,18 @@ impl Watch {
         }
         // A permit is kept where nobody waits yet, so no change is missed.
         self.changed.iter().for_each(|changed| changed.notify_one());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: clusters that list their topics at once, slowly, and very slowly. Guarantees: few are asked every two
+    /// seconds, many for a fiftieth of the time, and none less than once a minute.
+    #[test]
+    fn a_cluster_with_many_topics_is_asked_less_often() {
+        let paused = [0, 10, 200, 10_000].map(|ms| pause(Duration::from_millis(ms)).as_secs());
+        assert_eq!(paused, [2, 2, 10, 60]);
     }
 }

@@ -77,14 +77,17 @@ pub async fn run(bench: &Backlog, tell: impl Fn(&str)) -> Result<BacklogReport, 
     tell(&format!("writing {} change events of {} keys into the log", bench.events, bench.keys));
     write_events(&pair, bench).await?;
     tell("the consumer starts");
-    let consumer = drained(&mut pair, Site::West, Site::East, bench, bench.events).await?;
+    pair.deployment.start(Site::West)?;
+    pair.deployment.ready(Site::West).await?;
+    let changes = format!(".changes.east.{}", pair.bucket);
+    let consumer = drained(&mut pair, Site::West, &changes, bench, bench.events).await?;
 
     tell(&format!("a burst of {} notices", bench.notices));
     let pid = pair.deployment.process(Site::East)?.pid();
     process::forget_peak(pid);
     let began = Instant::now();
     send_notices(&pair, bench).await?;
-    let mut producer = wait(&mut pair, Site::East, Site::East, bench, bench.notices).await?;
+    let mut producer = drained(&mut pair, Site::East, ".notices.east", bench, bench.notices).await?;
     producer.took = began.elapsed();
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
@@ -92,18 +95,12 @@ pub async fn run(bench: &Backlog, tell: impl Fn(&str)) -> Result<BacklogReport, 
     Ok(BacklogReport { title, keys: bench.keys, consumer, producer })
 }
 
-/// Starts the process beside `at` and waits until what comes from `source` is done.
-async fn drained(pair: &mut Pair, at: Site, source: Site, bench: &Backlog, records: u64) -> Result<Drained, LabError> {
-    pair.deployment.start(at)?;
-    pair.deployment.ready(at).await?;
-    wait(pair, at, source, bench, records).await
-}
-
-async fn wait(pair: &mut Pair, at: Site, source: Site, bench: &Backlog, records: u64) -> Result<Drained, LabError> {
+/// Waits until the process beside `at` has done what waits in the topics whose names end so.
+async fn drained(pair: &mut Pair, at: Site, ending: &str, bench: &Backlog, records: u64) -> Result<Drained, LabError> {
     let pid = pair.deployment.process(at)?.pid();
     let began = Instant::now();
     loop {
-        let left = pair.deployment.progress().backlog().await?.from(source);
+        let left = pair.deployment.progress().backlog().await?.of(ending);
         let took = began.elapsed();
         if left == 0 || took > bench.within {
             return Ok(Drained { records, left, took, peak: process::peak_memory(pid) });

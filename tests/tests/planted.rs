@@ -18,6 +18,7 @@ const NOTICED: &[(Planted, &str, u64)] = &[
     (Planted::CommitBeforePlan, "crashes", 80),
     (Planted::LedgerOffByOne, "crashes", 80),
     (Planted::ReplicaNoticesDropped, "tags", 20),
+    (Planted::UntagsUnbelieved, "tags", 170),
     (Planted::ChangesCreate, "tags", 30),
     (Planted::FactsIgnored, "tags", 20),
     (Planted::TiesUnbroken, "ties", 60),

@@ -4,11 +4,13 @@
 //! - A marker's name lies on some builds: what was found decides.
 //! - A birth stamps what is not empty as BIRTH; a named category is KNOWN, with the notice's time; what an examination
 //!   finds and nothing explains is UNKNOWN. No event carries stamps of categories that it does not speak of.
+//! - What a client left by taking tags off is known by the notice's name, whatever replication has put there since.
 //! - A doubt is always answered, and by a fact alone: it never creates.
 //! - Absence alone tells nothing; with a person's word that the version was removed here, it tells the removal.
 
 use twinlog_index::{Said, VersionState};
-use twinlog_schemas::{Answer, Basis, Category, ChangeEvent, FactBody, LocksSeen, Removal, Told};
+use twinlog_schemas::{Answer, Basis, Category, ChangeEvent, FactBody, LocksSeen, Removal, Tags, Told};
+use twinlog_site::ObjectReading;
 
 use super::found::{Found, Stamps, removed_at};
 use super::outcome::{Circumstances, Outcome};
@@ -49,13 +51,16 @@ pub enum Wanted {
 }
 
 /// How much of the index these notices want up to date: an examination asks whether a value is explained; the removal of
-/// a version that had locks tells which of them had reached this site.
+/// a version that had locks tells which of them had reached this site; tags that a client took off and that are there
+/// may be replication's.
 #[must_use]
-pub fn wanted(telling: &Telling<'_>, state: &VersionState) -> Wanted {
+pub fn wanted(telling: &Telling<'_>, found: &Found, state: &VersionState) -> Wanted {
     let locked = state.retention().is_some() || state.legal_hold().is_some();
+    let untagged = telling.changed.get(&Category::Tags).is_some_and(|cause| cause.notice.took_tags_off());
+    let tagged = found.object().is_some_and(|(object, _)| !object.tags.is_empty());
     if !telling.examined.is_empty() {
         Wanted::All
-    } else if locked && (telling.removed.is_some() || telling.marker.is_some()) {
+    } else if locked && (telling.removed.is_some() || telling.marker.is_some()) || untagged && tagged {
         Wanted::Own
     } else {
         Wanted::Nothing
@@ -110,6 +115,13 @@ fn object(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &Ve
     let mut outcome = Outcome::default();
     let mut told = Stamps::default();
     let mut changes = Vec::new();
+    let untagged;
+    let object = if tagged_since(here, telling, object, state) {
+        untagged = ObjectReading { tags: Tags::default(), ..object.clone() };
+        &untagged
+    } else {
+        object
+    };
     for category in CATEGORIES {
         let changed = telling.changed.get(&category);
         let grounds = match changed {
@@ -144,6 +156,18 @@ fn object(here: &Circumstances, telling: &Telling<'_>, found: &Found, state: &Ve
         outcome.settled = Some(Settled::Untold);
     }
     outcome
+}
+
+/// Whether the tags that are there were put there by replication after a client had taken off all that the version had.
+/// What the client left is known all the same: the notice's name says it. Where the version had none, nothing at the
+/// store shows that the client was there.
+fn tagged_since(here: &Circumstances, telling: &Telling<'_>, object: &ObjectReading, state: &VersionState) -> bool {
+    let Some(cause) = telling.changed.get(&Category::Tags).filter(|cause| cause.notice.took_tags_off()) else {
+        return false;
+    };
+    let written = state.written.get(&here.site).and_then(|written| written.tags.as_ref());
+    let since = written.filter(|put| put.at_ns >= cause.time_ns()).and_then(|put| put.value.as_ref());
+    !object.tags.is_empty() && since == Some(&object.tags)
 }
 
 /// On what basis a category that no notice names is stamped, if at all.

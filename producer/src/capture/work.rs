@@ -77,7 +77,7 @@ impl Source<'_> {
             self.find(slot, id, &telling, wish(&telling)).await?
         };
         let known = self.capture.state(slot, &self.version(id)).await;
-        match wanted(&telling, &known) {
+        match wanted(&telling, &found, &known) {
             Wanted::Nothing if !id.is_null() => {}
             Wanted::Own if !id.is_null() => slot.idle(self.capture.parts.freshness.own()).await,
             _ => slot.idle(self.capture.parts.freshness.all()).await,

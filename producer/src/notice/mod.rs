@@ -92,6 +92,13 @@ impl Notice {
             Hint::ChangedSomewhere(_) | Hint::Nothing => None,
         }
     }
+
+    /// Whether the store says that a client took all tags off: the one change whose name says what it left.
+    #[must_use]
+    pub fn took_tags_off(&self) -> bool {
+        let changed = matches!(self.hint, Hint::Changed(_, Category::Tags));
+        changed && store::takes_tags_off(&self.cause)
+    }
 }
 
 impl From<OwnNotice> for Notice {

@@ -191,6 +191,11 @@ fn group(event_name: &str) -> (&str, &str) {
     name.split_once(':').unwrap_or((name, ""))
 }
 
+/// Whether an event's name is that of a DeleteObjectTagging: RustFS's, MinIO's.
+pub(super) fn takes_tags_off(event_name: &str) -> bool {
+    matches!(group(event_name), ("ObjectTagging", "Delete") | ("ObjectCreated", "DeleteTagging"))
+}
+
 /// What an event's name says, as far as it can be trusted; a name of which nothing is known says nothing.
 fn hint(event_name: &str, version_id: Option<VersionId>) -> Hint {
     let or_null = |id: Option<VersionId>| id.unwrap_or_else(VersionId::null);

@@ -80,9 +80,18 @@ impl Bag {
         for _ in 0..copies {
             let due = Instant::now() + self.delay();
             self.sent += 1;
-            self.under_way.insert((due, self.sent), (notice.door, notice.json.clone()));
+            self.under_way.insert((due, self.sent), (notice.door, self.told(&notice.json)));
         }
         self.tell();
+    }
+
+    /// A notice as it is told; a planted fault has another name for the taking off of tags.
+    fn told(&self, json: &Bytes) -> Bytes {
+        if self.world.planted != Some(Planted::UntagsUnbelieved) {
+            return json.clone();
+        }
+        let text = String::from_utf8_lossy(json);
+        text.replace("ObjectTagging:Delete", "ObjectTagging:Put").replace("DeleteTagging", "PutTagging").into()
     }
 
     /// A planted fault.

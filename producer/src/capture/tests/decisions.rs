@@ -196,6 +196,31 @@ fn a_removal_says_which_locks_had_reached_this_site() {
     assert_eq!(bare.events[0].locks_seen, None);
 }
 
+/// Scenario: a client takes tags off a version at the moment at which replication puts some on it, and the notice is
+/// captured after both. Guarantee: what the client left is told where its change was first, else what is there.
+#[test]
+fn tags_taken_off_before_replication_put_some_on_are_told_as_taken_off() {
+    let read = tagged("replicated");
+    let captured = |cause: &str, at_ns: i64, written_at_ns: i64| {
+        let mut one = told(Hint::Changed(id(), Category::Tags), at_ns);
+        one.notice.cause = cause.to_owned();
+        let (mut state, address, ends) = (VersionState::default(), here(id()), [site("west"), site("east")]);
+        let put = Receipt::of(Wrote::Attributes, address.version(), address.event_id, ends, written_at_ns);
+        state.merge_receipt(&Receipt { tags: Some(read.tags.clone()), ..put });
+        let out = outcome(&[one], &found(read.clone()), &state);
+        let [FactBody::Tags(stamp)] = &out.facts[..] else { panic!("{out:?}") };
+        assert_eq!((stamp.basis, stamp.changed_at_ns), (Basis::Known, at_ns));
+        let event = out.events[0].object.as_ref().unwrap().tags.as_ref().unwrap();
+        assert_eq!(event, stamp);
+        stamp.value.clone()
+    };
+    for off in ["s3:ObjectTagging:Delete", "s3:ObjectCreated:DeleteTagging"] {
+        assert!(captured(off, 6_000, 7_000).is_empty(), "{off}");
+        assert_eq!(captured(off, 7_000, 6_000), read.tags, "{off}: some client put the same on again");
+    }
+    assert_eq!(captured("s3:ObjectTagging:Put", 6_000, 7_000), read.tags, "of what it left nothing is known");
+}
+
 fn stamped<T>(value: T, changed_at_ns: i64, by: &str) -> Stamp<T> {
     Stamp { value, changed_at_ns, site: site(by), basis: Basis::Known, over: None }
 }

@@ -45,6 +45,8 @@ pub enum Planted {
     LedgerOffByOne,
     /// Notices about versions with REPLICA status are dropped.
     ReplicaNoticesDropped,
+    /// Nothing is known of what a client left who took tags off but what is read (without: the notice's name says it).
+    UntagsUnbelieved,
     /// Changes of tags and locks may create what the target lacks.
     ChangesCreate,
     /// No site hears the facts of another.
@@ -71,7 +73,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 25] = [
+    pub const ALL: [Planted; 26] = [
         Self::FactsPlanNothing,
         Self::RemovalForgotten,
         Self::BirthsUnsaid,
@@ -86,6 +88,7 @@ impl Planted {
         Self::CommitBeforePlan,
         Self::LedgerOffByOne,
         Self::ReplicaNoticesDropped,
+        Self::UntagsUnbelieved,
         Self::ChangesCreate,
         Self::FactsIgnored,
         Self::TiesUnbroken,
@@ -117,6 +120,7 @@ impl Planted {
             Self::CommitBeforePlan => "commit-before-plan",
             Self::LedgerOffByOne => "ledger-off-by-one",
             Self::ReplicaNoticesDropped => "replica-notices-dropped",
+            Self::UntagsUnbelieved => "untags-unbelieved",
             Self::ChangesCreate => "changes-create",
             Self::FactsIgnored => "facts-ignored",
             Self::TiesUnbroken => "ties-unbroken",

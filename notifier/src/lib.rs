@@ -11,8 +11,8 @@
 //!    ([`webhook::Courier`]) and commits what was taken, or given up and counted. Alertmanager is not told of changes
 //!    but of what stands, again and again ([`alertmanager::Sender`]).
 //!
-//! One process beside a site does all of it: the owner of lane 0 of apply, or of capture where nothing is applied. Two at the same time, while a lane moves, may
-//! tell the same twice, under the same id.
+//! One process beside a site does all of it: the owner of lane 0 of apply, or of capture where nothing is applied. Two
+//! at the same time, while a lane moves, may tell the same twice, under the same id.
 
 pub mod alertmanager;
 mod examine;

@@ -96,8 +96,7 @@ impl Notice {
     /// Whether the store says that a client took all tags off: the one change whose name says what it left.
     #[must_use]
     pub fn took_tags_off(&self) -> bool {
-        let changed = matches!(self.hint, Hint::Changed(_, Category::Tags));
-        changed && store::takes_tags_off(&self.cause)
+        store::takes_tags_off(&self.cause)
     }
 }
 

@@ -74,7 +74,7 @@ async fn all_arrived(target: &Bucket, burst: Burst) -> Result<(), LabError> {
     let until = Instant::now() + PATIENCE;
     let objects = burst.objects;
     let last = burst.key(objects.saturating_sub(1));
-    while !is_there(target, &last).await? && Instant::now() < until {
+    while !target.has(&last).await? && Instant::now() < until {
         tokio::time::sleep(LOOK).await;
     }
     let mut complete = 0_usize;
@@ -105,14 +105,5 @@ async fn all_arrived(target: &Bucket, burst: Burst) -> Result<(), LabError> {
         if complete - before < 1000 {
             tokio::time::sleep(LOOK).await;
         }
-    }
-}
-
-async fn is_there(target: &Bucket, key: &str) -> Result<bool, LabError> {
-    let head = target.client.head_object().bucket(&target.name).key(key).send();
-    match head.await.map_err(Refused::doing(format!("HEAD {key}"))) {
-        Ok(_) => Ok(true),
-        Err(refused) if refused.status == Some(404) => Ok(false),
-        Err(refused) => Err(refused.into()),
     }
 }

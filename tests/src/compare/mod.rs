@@ -29,6 +29,21 @@ pub struct Bucket {
     pub name: String,
 }
 
+impl Bucket {
+    /// Whether a key has an object.
+    ///
+    /// # Errors
+    /// Where the store says neither.
+    pub async fn has(&self, key: &str) -> Result<bool, Refused> {
+        let head = self.client.head_object().bucket(&self.name).key(key).send();
+        match head.await.map_err(Refused::doing(format!("HEAD {key}"))) {
+            Ok(_) => Ok(true),
+            Err(refused) if refused.status == Some(404) => Ok(false),
+            Err(refused) => Err(refused),
+        }
+    }
+}
+
 /// How closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {

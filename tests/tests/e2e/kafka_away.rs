@@ -7,7 +7,6 @@ use twinlog_tests::{
     deployment::{Half, Member, Pace},
     lab::Stage,
     load::Load,
-    refused::Refused,
     site::Site,
     until::until,
     workload::Mix,
@@ -50,7 +49,7 @@ async fn kafka_away_from_the_consumer(stage: &mut Stage) -> Outcome {
         put(stage, Site::East, &waits).await?;
         put(stage, Site::West, &goes).await?;
         arrives(stage, Site::East, &goes).await?;
-        assert!(!is_at(stage, Site::West, &waits).await?, "{waits}: it crossed without Kafka");
+        assert!(!stage.at(Site::West).has(&waits).await?, "{waits}: it crossed without Kafka");
         way.proxy.mend();
         arrives(stage, Site::West, &waits).await?;
     }
@@ -80,19 +79,9 @@ async fn put(stage: &Stage, site: Site, key: &str) -> Outcome {
     Ok(())
 }
 
-async fn is_at(stage: &Stage, site: Site, key: &str) -> Result<bool, Refused> {
-    let at = stage.at(site);
-    let head = at.client.head_object().bucket(&at.name).key(key).send();
-    match head.await.map_err(Refused::doing(format!("HEAD {key}"))) {
-        Ok(_) => Ok(true),
-        Err(refused) if refused.status == Some(404) => Ok(false),
-        Err(refused) => Err(refused),
-    }
-}
-
 async fn arrives(stage: &Stage, site: Site, key: &str) -> Outcome {
     until("an object did not cross", LATER, async || {
-        Ok(if is_at(stage, site, key).await? { Ok(()) } else { Err(format!("{key} is not at {site}")) })
+        Ok(if stage.at(site).has(key).await? { Ok(()) } else { Err(format!("{key} is not at {site}")) })
     })
     .await?;
     Ok(())

@@ -59,6 +59,16 @@ async fn the_guard_looks_again_and_again() {
     assert!(lab.letters().is_empty());
 }
 
+/// The target's bucket, which is gone, is made anew once it is missed, and let go by a person.
+async fn made_anew(lab: &Lab) {
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(lab.held(), Some(Reason::NoSuchBucket));
+    lab.west.create_bucket(&lab.bucket, BucketSetup::REPLICATED);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(lab.held(), Some(Reason::TargetRecreated));
+    lab.release().await;
+}
+
 /// Scenario: the target's bucket is deleted and made anew, empty.
 /// Guarantee: what it had is missed: the bucket stays held, under another reason, until a person says so.
 #[tokio::test(start_paused = true)]
@@ -68,15 +78,7 @@ async fn a_bucket_made_anew_waits_for_a_person() {
     let version = lab.put_body("hello");
     let birth = lab.event(&version, Told::Born).await;
     lab.west.delete_bucket(&lab.bucket);
-    let mending = async {
-        tokio::time::sleep(Duration::from_secs(120)).await;
-        assert_eq!(lab.held(), Some(Reason::NoSuchBucket));
-        lab.west.create_bucket(&lab.bucket, BucketSetup::REPLICATED);
-        tokio::time::sleep(Duration::from_secs(120)).await;
-        assert_eq!(lab.held(), Some(Reason::TargetRecreated));
-        lab.release().await;
-    };
-    tokio::join!(lab.apply(&birth), mending);
+    tokio::join!(lab.apply(&birth), made_anew(&lab));
     lab.assert_same(&version).await;
 }
 
@@ -94,12 +96,7 @@ async fn a_hold_says_what_is_wrong_by_now() {
         tokio::time::sleep(Duration::from_secs(120)).await;
         assert_eq!(lab.held(), Some(Reason::TargetVersioningOff));
         lab.west.delete_bucket(&lab.bucket);
-        tokio::time::sleep(Duration::from_secs(120)).await;
-        assert_eq!(lab.held(), Some(Reason::NoSuchBucket));
-        lab.west.create_bucket(&lab.bucket, BucketSetup::REPLICATED);
-        tokio::time::sleep(Duration::from_secs(120)).await;
-        assert_eq!(lab.held(), Some(Reason::TargetRecreated));
-        lab.release().await;
+        made_anew(&lab).await;
     };
     tokio::join!(lab.apply(&birth), mending);
     lab.assert_same(&version).await;

@@ -63,3 +63,13 @@ pub struct Fetched {
     /// Milliseconds since the Unix epoch, where the broker told one.
     pub timestamp_ms: Option<i64>,
 }
+
+impl Fetched {
+    /// Bytes of key, value and headers.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let of = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        of(&self.key) + of(&self.value) + headers
+    }
+}

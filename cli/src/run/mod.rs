@@ -11,6 +11,7 @@ mod control;
 mod enabled;
 pub mod index;
 mod lanes;
+mod memory;
 mod notifier;
 mod pid;
 mod producer;
@@ -23,6 +24,7 @@ mod thresholds;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use beside::Beside;
 use stop::Stop;
@@ -32,6 +34,10 @@ use crate::build;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::telemetry;
+
+/// How long a thread for calls that block is kept without one: commits come twice a second, each on the thread that has
+/// waited longest, and would keep every thread that a busy start ever needed, with its stack.
+const IDLE: Duration = Duration::from_millis(400);
 
 /// `twinlog run`.
 pub fn run(config: Config, options: RunOptions) -> Result<Exit, Failure> {
@@ -43,11 +49,12 @@ pub fn run(config: Config, options: RunOptions) -> Result<Exit, Failure> {
         )));
     }
     telemetry::log::start(&config.telemetry)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    memory::bound();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_keep_alive(IDLE).build();
     let runtime = runtime.map_err(|error| Failure::internal(format!("the runtime cannot be started: {error}")))?;
     let result = runtime.block_on(work(Arc::new(config), &options));
     // Threads that close connections of the log may still be at it; a stop does not wait for them for ever.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    runtime.shutdown_timeout(Duration::from_secs(2));
     result
 }
 

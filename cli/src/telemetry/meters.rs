@@ -9,9 +9,13 @@ use super::names::{self, Name};
 use crate::build;
 use crate::exit::Failure;
 
-/// Series of one metric; beyond it they would silently become one. Ten thousand buckets of several outcomes fit. Each
-/// metric takes this room from the start, but touches little of it.
-const SERIES: usize = 100_000;
+/// Series of one metric with buckets; beyond it they would silently become one. Ten thousand buckets of several outcomes
+/// fit. The metric takes this room from the start and touches a byte of each place of it, so others have less.
+const MANY_SERIES: usize = 50_000;
+/// Series of one metric without buckets.
+const SERIES: usize = 1_000;
+/// The scope of the meter for metrics with buckets, by which they are told apart; it is not exported.
+const MANY: &str = "twinlog.many";
 
 /// The process's metrics. Cheap to clone; the export ends with the last clone.
 #[derive(Clone)]
@@ -19,6 +23,7 @@ pub struct Metrics {
     registry: Registry,
     provider: SdkMeterProvider,
     meter: Meter,
+    many: Meter,
 }
 
 impl Metrics {
@@ -34,37 +39,44 @@ impl Metrics {
             .scope_info_enabled(false)
             .build()
             .map_err(|error| Failure::internal(format!("metrics cannot be started: {error}")))?;
-        let many = |_: &Instrument| Stream::builder().with_cardinality_limit(SERIES).build().ok();
-        let provider = SdkMeterProvider::builder().with_reader(exporter).with_view(many).build();
-        let metrics = Self { registry, meter: provider.meter("twinlog"), provider };
+        let room = |instrument: &Instrument| {
+            let series = if instrument.scope().name() == MANY { MANY_SERIES } else { SERIES };
+            Stream::builder().with_cardinality_limit(series).build().ok()
+        };
+        let provider = SdkMeterProvider::builder().with_reader(exporter).with_view(room).build();
+        let metrics = Self { registry, meter: provider.meter("twinlog"), many: provider.meter(MANY), provider };
         let info = [(names::VERSION, build::VERSION), (names::COMMIT, build::COMMIT), (names::PROFILE, build::PROFILE)];
         metrics.gauge(names::BUILD_INFO).record(1.0, &info.map(|(label, value)| KeyValue::new(label, value)));
         Ok(metrics)
     }
 
+    fn meter(&self, name: Name) -> &Meter {
+        if name.many { &self.many } else { &self.meter }
+    }
+
     /// A counter of whole things.
     pub fn counter(&self, name: Name) -> Counter<u64> {
-        self.meter.u64_counter(name.name).with_description(name.help).build()
+        self.meter(name).u64_counter(name.name).with_description(name.help).build()
     }
 
     /// A counter of fractions, e.g. seconds.
     pub fn counter_of_seconds(&self, name: Name) -> Counter<f64> {
-        self.meter.f64_counter(name.name).with_description(name.help).build()
+        self.meter(name).f64_counter(name.name).with_description(name.help).build()
     }
 
     /// A gauge.
     pub fn gauge(&self, name: Name) -> Gauge<f64> {
-        self.meter.f64_gauge(name.name).with_description(name.help).build()
+        self.meter(name).f64_gauge(name.name).with_description(name.help).build()
     }
 
     /// A gauge that is told by how much it changes.
     pub fn level(&self, name: Name) -> UpDownCounter<i64> {
-        self.meter.i64_up_down_counter(name.name).with_description(name.help).build()
+        self.meter(name).i64_up_down_counter(name.name).with_description(name.help).build()
     }
 
     /// A histogram of seconds.
     pub fn seconds(&self, name: Name) -> Histogram<f64> {
-        let builder = self.meter.f64_histogram(name.name).with_description(name.help);
+        let builder = self.meter(name).f64_histogram(name.name).with_description(name.help);
         builder.with_boundaries(names::SECONDS.to_vec()).build()
     }
 

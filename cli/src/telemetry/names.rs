@@ -8,10 +8,17 @@ pub struct Name {
     pub name: &'static str,
     /// What it counts.
     pub help: &'static str,
+    /// Whether it has series for each bucket or topic.
+    pub many: bool,
 }
 
 const fn name(name: &'static str, help: &'static str) -> Name {
-    Name { name, help }
+    Name { name, help, many: false }
+}
+
+/// A metric with series for each bucket or topic.
+const fn many(name: &'static str, help: &'static str) -> Name {
+    Name { name, help, many: true }
 }
 
 /// Label: the site that the process runs beside.
@@ -37,7 +44,7 @@ pub const TOPIC: &str = "topic";
 
 /// Counter by site, door, bucket.
 pub const NOTICES_RECEIVED: Name =
-    name("twinlog_notices_received_total", "Notices taken and acknowledged by Kafka, by door.");
+    many("twinlog_notices_received_total", "Notices taken and acknowledged by Kafka, by door.");
 /// Counter by site, door, reason (`irrelevant`, `not_selected`, `disabled`).
 pub const NOTICES_DROPPED: Name =
     name("twinlog_notices_dropped_total", "Notices taken and dropped, because nothing follows from them.");
@@ -62,30 +69,30 @@ pub const LISTEN_DEAF_SECONDS: Name = name(
 );
 /// Counter by site, bucket.
 pub const NOTICES_CAPTURED: Name =
-    name("twinlog_notices_captured_total", "Notices done with: everything they caused is in Kafka.");
+    many("twinlog_notices_captured_total", "Notices done with: everything they caused is in Kafka.");
 /// Counter by site, bucket, outcome (`copy`, `merged`, `superseded`, …).
 pub const NOTICES_SETTLED: Name =
-    name("twinlog_notices_settled_total", "Notices that led to no change event of their own, by how they ended.");
+    many("twinlog_notices_settled_total", "Notices that led to no change event of their own, by how they ended.");
 /// Counter by site, topic: records lost to retention.
 pub const NOTICES_LOST: Name =
-    name("twinlog_notices_lost_total", "Notices deleted by retention before they were read.");
+    many("twinlog_notices_lost_total", "Notices deleted by retention before they were read.");
 /// Counter by site, bucket, kind.
-pub const CHANGES_PRODUCED: Name = name("twinlog_changes_produced_total", "Change events produced, by what was told.");
+pub const CHANGES_PRODUCED: Name = many("twinlog_changes_produced_total", "Change events produced, by what was told.");
 /// Histogram by site, bucket.
 pub const CAPTURE_SECONDS: Name =
-    name("twinlog_capture_seconds", "From the receipt of a notice to its change event's acknowledgement.");
+    many("twinlog_capture_seconds", "From the receipt of a notice to its change event's acknowledgement.");
 /// Histogram by site, bucket.
-pub const CAPTURE_READ_SECONDS: Name = name("twinlog_capture_read_seconds", "A read of the store for capture.");
+pub const CAPTURE_READ_SECONDS: Name = many("twinlog_capture_read_seconds", "A read of the store for capture.");
 /// Counter by site, bucket, kind.
-pub const FACTS_PRODUCED: Name = name("twinlog_facts_produced_total", "Facts produced, by kind.");
+pub const FACTS_PRODUCED: Name = many("twinlog_facts_produced_total", "Facts produced, by kind.");
 /// Counter by site, operation.
 pub const CAPTURE_RETRIES: Name =
     name("twinlog_capture_retries_total", "Failed calls of capture that are tried again.");
 /// Gauge by site, bucket: 1 or 0.
 pub const BUCKET_DIRTY: Name =
-    name("twinlog_bucket_dirty", "1 while a bucket cannot be captured; what its notices told has to be swept.");
+    many("twinlog_bucket_dirty", "1 while a bucket cannot be captured; what its notices told has to be swept.");
 /// Gauge by site, bucket.
-pub const VANISHED: Name = name(
+pub const VANISHED: Name = many(
     "twinlog_vanished_versions",
     "Versions that the last sweep found at one site only, of which nothing says why: `twinlog sweep` lists them.",
 );
@@ -98,32 +105,32 @@ pub const NOTICES_OLDEST_SECONDS: Name =
     name("twinlog_notices_oldest_seconds", "Age of the oldest notice that is not captured yet; 0 where there is none.");
 
 /// Counter by link, bucket, outcome.
-pub const EVENTS_DONE: Name = name("twinlog_events_done_total", "Change events done with, by outcome.");
+pub const EVENTS_DONE: Name = many("twinlog_events_done_total", "Change events done with, by outcome.");
 /// Counter by link, bucket, outcome.
-pub const FACTS_DONE: Name = name("twinlog_facts_done_total", "Facts done with, by outcome.");
+pub const FACTS_DONE: Name = many("twinlog_facts_done_total", "Facts done with, by outcome.");
 /// Counter by link, rule.
 pub const RULES: Name = name("twinlog_plan_rules_total", "Change events by the rule of the plan that decided them.");
 /// Histogram by link, bucket.
 pub const REPLICATION_LAG_SECONDS: Name =
-    name("twinlog_replication_lag_seconds", "From a version's birth at the source to its birth at the target.");
+    many("twinlog_replication_lag_seconds", "From a version's birth at the source to its birth at the target.");
 /// Counter by link, bucket.
-pub const REPLICATED_BYTES: Name = name("twinlog_replicated_bytes_total", "Bytes of bodies written as replicas.");
+pub const REPLICATED_BYTES: Name = many("twinlog_replicated_bytes_total", "Bytes of bodies written as replicas.");
 /// Counter by link, bucket.
-pub const UNPROVED: Name = name(
+pub const UNPROVED: Name = many(
     "twinlog_unproved_objects_total",
     "Objects written whose bytes nothing proves to be the source's: the ETag is no digest and there is no checksum.",
 );
 /// Counter by link, bucket, kind.
-pub const REPLICA_WRITES: Name = name("twinlog_replica_writes_total", "Requests that wrote into the target.");
+pub const REPLICA_WRITES: Name = many("twinlog_replica_writes_total", "Requests that wrote into the target.");
 /// Counter by link, bucket, reason.
-pub const RETRIES: Name = name("twinlog_retries_total", "Failed calls of the consumer that are tried again.");
+pub const RETRIES: Name = many("twinlog_retries_total", "Failed calls of the consumer that are tried again.");
 /// Counter by link, bucket, reason.
-pub const DEAD_LETTERS: Name = name("twinlog_dead_letters_total", "Dead letters written, by reason.");
+pub const DEAD_LETTERS: Name = many("twinlog_dead_letters_total", "Dead letters written, by reason.");
 /// Gauge by link, bucket, reason, at the process that owns lane 0.
 pub const DEAD_LETTERS_OPEN: Name =
-    name("twinlog_dead_letters_open", "Dead letters that were neither replayed, healed nor discarded, by reason.");
+    many("twinlog_dead_letters_open", "Dead letters that were neither replayed, healed nor discarded, by reason.");
 /// Gauge by link, bucket, reason: 1 or 0.
-pub const HOLD: Name = name("twinlog_hold", "1 while a bucket of a link is held, by reason.");
+pub const HOLD: Name = many("twinlog_hold", "1 while a bucket of a link is held, by reason.");
 /// Gauge by link, reason: 1 or 0.
 pub const LINK_HOLD: Name = name("twinlog_link_hold", "1 while a whole link is held, by reason.");
 /// Gauge by link, site: 1 or 0.
@@ -131,9 +138,9 @@ pub const BREAKER: Name =
     name("twinlog_breaker_open", "1 while an end of a link does not answer and everything for it waits.");
 /// Counter by link, bucket.
 pub const DOUBTS: Name =
-    name("twinlog_doubts_total", "Values at the target that nothing explained and its site was asked about.");
+    many("twinlog_doubts_total", "Values at the target that nothing explained and its site was asked about.");
 /// Counter by link (winner to loser), bucket, category, tied.
-pub const CONFLICTS: Name = name(
+pub const CONFLICTS: Name = many(
     "twinlog_conflicts_decided_total",
     "Changes of clients that lost against one made at another site without knowledge of it, by what was changed.",
 );
@@ -143,9 +150,9 @@ pub const CATEGORY: &str = "category";
 pub const TIED: &str = "tied";
 /// Counter by site, topic.
 pub const RECORDS_LOST: Name =
-    name("twinlog_records_lost_total", "Change events or facts deleted by retention before they were read.");
+    many("twinlog_records_lost_total", "Change events or facts deleted by retention before they were read.");
 /// Gauge by link, bucket, reason: 1 or 0. The link of what a site's own capture missed ends in `*`.
-pub const SWEEP_NEEDED: Name = name(
+pub const SWEEP_NEEDED: Name = many(
     "twinlog_sweep_needed",
     "1 while a bucket has to be swept, because the log lost what would have told of its changes.",
 );
@@ -154,14 +161,14 @@ pub const EVENTS_IN_FLIGHT: Name =
     name("twinlog_events_in_flight", "Change events that are being applied now, those that wait for a retry included.");
 /// Gauge by link, bucket.
 pub const BACKLOG_EVENTS: Name =
-    name("twinlog_backlog_events", "Change events in Kafka that are not committed as done yet.");
+    many("twinlog_backlog_events", "Change events in Kafka that are not committed as done yet.");
 /// Gauge by link, bucket.
-pub const BACKLOG_OLDEST_SECONDS: Name = name(
+pub const BACKLOG_OLDEST_SECONDS: Name = many(
     "twinlog_backlog_oldest_seconds",
     "Age of the oldest change event that is not done yet; 0 where there is none.",
 );
 /// Gauge by link, bucket: 0 to 1 and above.
-pub const RETENTION_USED_RATIO: Name = name(
+pub const RETENTION_USED_RATIO: Name = many(
     "twinlog_retention_used_ratio",
     "Share of its topic's retention that the oldest change event which is not done has used up; at 1 the log deletes it.",
 );
@@ -188,7 +195,7 @@ pub const NOTIFICATIONS_OLDEST_SECONDS: Name = name(
     "Age of the oldest record of the events topic that a webhook is not past yet; 0 where there is none.",
 );
 /// Counter by site, topic.
-pub const NOTIFICATIONS_LOST: Name = name(
+pub const NOTIFICATIONS_LOST: Name = many(
     "twinlog_notifications_lost_total",
     "Events or dead letters deleted by retention before the notifier or a webhook was past them.",
 );

@@ -54,6 +54,20 @@ fn many_buckets_stay_apart() {
     assert!(!text.contains("otel_metric_overflow"));
 }
 
+/// Every constant of `names.rs` says its labels in the line of documentation above it.
+#[test]
+fn what_is_counted_by_bucket_or_topic_has_room_for_many() {
+    let items = include_str!("names.rs").split(";\n").filter(|item| item.contains(": Name"));
+    let mut seen = 0;
+    for item in items {
+        let labels = item.lines().find(|line| line.starts_with("///")).unwrap();
+        let many = labels.contains("bucket") || labels.contains("topic");
+        assert_eq!(many, item.contains("many("), "{item}");
+        seen += usize::from(many);
+    }
+    assert!(seen > 20, "{seen}");
+}
+
 #[test]
 fn ready_only_when_everything_needed_is() {
     let readiness = Readiness::new(&Metrics::start().unwrap());

@@ -43,7 +43,7 @@ pub struct StoredConfig {
 
 impl Default for StoredConfig {
     fn default() -> Self {
-        Self { cache_bytes: 32 * 1024 * 1024, checkpoint_every: 1000 }
+        Self { cache_bytes: 8 * 1024 * 1024, checkpoint_every: 1000 }
     }
 }
 

@@ -43,7 +43,7 @@ impl KafkaConfig {
             delivery_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(10),
             linger: Duration::ZERO,
-            queue_bytes: 512 * 1024,
+            queue_bytes: 128 * 1024,
             session_timeout: Duration::from_secs(10),
             rebalance_timeout: Duration::from_secs(60),
         }
@@ -109,13 +109,13 @@ impl KafkaConfig {
             // assigned meanwhile waits for its end.
             .set("fetch.min.bytes", pace.enough().to_string())
             .set("fetch.wait.max.ms", millis(pace.longest()))
-            .set("fetch.message.max.bytes", "262144")
+            .set("fetch.message.max.bytes", "65536")
             .set("fetch.max.bytes", "8388608")
             // With a queue per partition these bounds are per partition.
             .set("queued.min.messages", "2000")
             .set("queued.max.messages.kbytes", self.queue_bytes.div_ceil(1024).max(1).to_string())
             // How long a partition with a full queue is left alone; with the default second, queues this short run dry.
-            .set("fetch.queue.backoff.ms", "100");
+            .set("fetch.queue.backoff.ms", "20");
         config
     }
 

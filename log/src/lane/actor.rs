@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::handler::{Handler, Repeat, Slot};
 use super::queue::Queues;
+use super::room::Room;
 use crate::contract::{Committed, PartitionReader, Reader};
 use crate::error::LogError;
 use crate::ledger::{Ledger, NotPending, Received};
@@ -22,8 +23,10 @@ use crate::topic::TopicPartition;
 pub struct LaneConfig {
     /// Calls of the handler at a time, over all keys of the lane.
     pub concurrency: usize,
-    /// Records read but not finished, per partition: the bound of memory, and of what a crash repeats.
+    /// Records read but not finished, per partition: the bound of what a crash repeats.
     pub pending_per_partition: usize,
+    /// Bytes of such records, per partition: the bound of memory. A larger record counts as all of them, and goes alone.
+    pub pending_bytes_per_partition: u32,
     /// How often finished offsets are committed.
     pub commit_every: Duration,
     /// How long running calls may take to end when the lane is given up.
@@ -34,7 +37,8 @@ impl Default for LaneConfig {
     fn default() -> Self {
         Self {
             concurrency: 32,
-            pending_per_partition: 512,
+            pending_per_partition: 256,
+            pending_bytes_per_partition: 256 * 1024,
             commit_every: Duration::from_millis(500),
             drain: Duration::from_secs(15),
         }
@@ -206,7 +210,7 @@ impl Lane {
     fn assign(&mut self, assignment: Assignment) {
         let Assignment { partition, reader, records, ledger } = assignment;
         tracing::debug!(lane = self.number, %partition, "reading partition");
-        let room = Arc::new(Semaphore::new(self.config.pending_per_partition.max(1)));
+        let room = Room::new(self.config.pending_per_partition, self.config.pending_bytes_per_partition);
         self.assignments += 1;
         let assignment = self.assignments;
         let reading = self.readers.spawn(read(records, room, assignment, self.arrive.clone()));
@@ -377,16 +381,14 @@ impl Lane {
 }
 
 /// Reads one partition into the lane, no further than there is room.
-async fn read(
-    mut records: Box<dyn PartitionReader>,
-    room: Arc<Semaphore>,
-    assignment: u64,
-    arrive: mpsc::Sender<Arrival>,
-) {
+async fn read(mut records: Box<dyn PartitionReader>, room: Room, assignment: u64, arrive: mpsc::Sender<Arrival>) {
     loop {
-        let Ok(room) = Arc::clone(&room).acquire_owned().await else { return };
+        let Some(mut place) = room.for_one().await else { return };
         let arrival = match records.next().await {
-            Ok(record) => Arrival::Record { record, room, assignment },
+            Ok(record) => {
+                let Some(()) = room.enlarge(&mut place, &record).await else { return };
+                Arrival::Record { record, room: place, assignment }
+            }
             Err(error) => {
                 let _ = arrive.send(Arrival::Ended(records.partition().clone(), error)).await;
                 return;

@@ -7,6 +7,7 @@ mod group;
 mod handler;
 mod lease;
 mod queue;
+mod room;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 mod tests;

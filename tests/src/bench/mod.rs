@@ -88,7 +88,7 @@ pub async fn run(bench: &Bench, tell: impl Fn(&str)) -> Result<Report, LabError>
     for name in ["without replication", "Twinlog", "own"] {
         // The broker translates what it runs while it runs it, and a store's first writes find its caches cold: neither
         // is what a burst costs.
-        let warm = Burst { folder: "warm", objects: bench.burst / 2, clients: bench.clients };
+        let warm = Burst { folder: "burst-warm", objects: bench.burst / 2, clients: bench.clients };
         burst_of(name, &buckets, warm).await?;
         settled(&mut pair).await?;
         // What comes after a burst (the sure door's copies, audit records) is part of what it costs, and none of what

@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use crate::{
     bucket::{self, Lock},
     compare::Bucket,
+    data_folder::{self, DataFolder},
     deployment::{Deployment, Pace, Parts, SiteParts},
     door::{Door, Lease},
     lab_error::LabError,
@@ -29,7 +30,10 @@ use crate::{
 
 /// The shared servers.
 pub struct Lab {
+    /// What Twinlogs log and keep.
     folder: PathBuf,
+    /// What the servers log and keep.
+    data: DataFolder,
     door: Door,
     kafka: Kafka,
     by_proxy: Mutex<ByProxy>,
@@ -74,15 +78,16 @@ pub async fn lab() -> Result<&'static Lab, LabError> {
 
 impl Lab {
     async fn open() -> Result<Self, LabError> {
-        let folder = fresh_folder()?;
+        let folder = data_folder::fresh(&std::env::temp_dir(), "twinlog-lab")?;
+        let data = DataFolder::make("twinlog-lab-data")?;
         let door = Door::open().map_err(LabError::io("opening the door"))?;
         let (listens, by_proxy) = (Port::free()?, Port::free()?);
         let by_proxy = ByProxy { upstream: listens.address(), port: by_proxy };
         let way = server::Way { listens, told: by_proxy.port.address() };
-        let kafka = Kafka::start_with(&folder.join("kafka"), Life::Bound, vec![way]).await?;
+        let kafka = Kafka::start_with(&data.path().join("kafka"), Life::Bound, vec![way]).await?;
         let every = StoreKind::ALL.into_iter().flat_map(|kind| [(kind, Way::Clear), (kind, Way::Tls)]);
         let stores = every.map(|stores| (stores, OnceCell::new())).collect();
-        Ok(Self { folder, door, kafka, by_proxy: Mutex::new(by_proxy), stores })
+        Ok(Self { folder, data, door, kafka, by_proxy: Mutex::new(by_proxy), stores })
     }
 
     /// `host:port` of the Kafka that tests share.
@@ -105,7 +110,7 @@ impl Lab {
     /// Starts a pair, in folders whose names begin with `name`.
     async fn start(&self, kind: StoreKind, way: Way, name: &str) -> Result<Stores, LabError> {
         let one = async |site: Site| {
-            let folder = self.folder.join(format!("{name}-{site}"));
+            let folder = self.data.path().join(format!("{name}-{site}"));
             let intake =
                 Intake { origin: self.door.origin(), notices_token: TOKEN.to_owned(), audit_token: TOKEN.to_owned() };
             let options = StoreOptions {
@@ -133,22 +138,6 @@ impl Lab {
             stores: [Mutex::new(east), Mutex::new(west)],
         })
     }
-}
-
-/// A folder of this process's own under the system's temporary ones; those of processes that are gone are removed.
-fn fresh_folder() -> Result<PathBuf, LabError> {
-    let root = std::env::temp_dir().join("twinlog-lab");
-    std::fs::create_dir_all(&root).map_err(LabError::io(format!("making {}", root.display())))?;
-    for old in std::fs::read_dir(&root).map_err(LabError::io("looking for old labs"))?.flatten() {
-        let gone = !PathBuf::from("/proc").join(old.file_name()).exists();
-        if gone {
-            // Another process may be removing it too.
-            let _removed = std::fs::remove_dir_all(old.path());
-        }
-    }
-    let folder = root.join(std::process::id().to_string());
-    std::fs::create_dir_all(&folder).map_err(LabError::io(format!("making {}", folder.display())))?;
-    Ok(folder)
 }
 
 /// Which servers are a test's own.
@@ -225,7 +214,7 @@ impl Stage {
             Own::Nothing | Own::Kafka => lab.stores(kind, way).await?,
         };
         let kafka = match options.own {
-            Own::Kafka => Some(Kafka::start(&lab.folder.join(format!("{bucket}-kafka")), Life::Bound).await?),
+            Own::Kafka => Some(Kafka::start(&lab.data.path().join(format!("{bucket}-kafka")), Life::Bound).await?),
             Own::Nothing | Own::Stores => None,
         };
         for site in Site::BOTH {

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod bucket;
 pub mod compare;
 pub mod crowd;
+pub mod data_folder;
 pub mod demo;
 pub mod deployment;
 pub mod door;

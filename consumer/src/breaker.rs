@@ -1,8 +1,6 @@
 //! The breaker of one end of a link: after failures it stops everybody, and one look at a time finds out whether that
 //! end is back. Pure: whoever drives it gives the time and does the looking.
 
-use std::time::Duration;
-
 /// Failures without a success in between from which on somebody has to look.
 const FAILURES: u32 = 3;
 
@@ -91,13 +89,6 @@ impl Breaker {
     }
 }
 
-/// Whether a key has failed for so long, while others of its link succeeded, that the fault is its own. `failing` leaves
-/// out the time in which the breaker was open or the bucket held.
-#[must_use]
-pub fn fails_alone(failing: Duration, others_succeeded: bool, limit: Duration) -> bool {
-    others_succeeded && failing >= limit
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,12 +148,6 @@ mod tests {
             }
             breaker.succeeded();
             prop_assert_eq!(breaker.failed(), After::TryAgain);
-        }
-
-        #[test]
-        fn a_key_is_given_up_only_if_others_succeed(failing in 0u64..10_000, limit in 1u64..5_000, others: bool) {
-            let alone = fails_alone(Duration::from_secs(failing), others, Duration::from_secs(limit));
-            prop_assert_eq!(alone, others && failing >= limit);
         }
     }
 }

@@ -34,14 +34,17 @@ pub struct Pause {
     pub since_us: i64,
 }
 
-/// A person has let a bucket of a link go on: what clients removed up to now counts as wanted, and the buckets as they
-/// are now as the right ones.
+/// A person has let a bucket of a link go on: the buckets as they are now count as the right ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// Who.
     pub by: String,
     /// When, microseconds since the Unix epoch.
     pub at_us: i64,
+    /// What clients removed up to then counts as wanted, microseconds since the Unix epoch: when a storm of removals was
+    /// let go on last. Whoever lets a bucket go on that is held for another reason says nothing of removals.
+    #[serde(default)]
+    pub removals_to_us: Option<i64>,
 }
 
 /// An end of a link does not answer: its breaker is open.

@@ -42,7 +42,8 @@ fn entry() -> impl Strategy<Value = Entry> {
         (direction(), hold.clone()).prop_map(|(at, hold)| Entry::Hold(Scope::Bucket(at), hold)),
         (direction(), hold).prop_map(|(at, hold)| Entry::Hold(Scope::Link(at.0), hold)),
         (direction(), ".*", any::<i64>()).prop_map(|(at, by, since_us)| Entry::Pause(at, Pause { by, since_us })),
-        (direction(), ".*", any::<i64>()).prop_map(|(at, by, at_us)| Entry::Release(at, Release { by, at_us })),
+        (direction(), ".*", any::<i64>(), any::<Option<i64>>())
+            .prop_map(|(at, by, at_us, removals_to_us)| { Entry::Release(at, Release { by, at_us, removals_to_us }) }),
         (direction(), ".*", any::<i64>())
             .prop_map(|(at, message, since_us)| { Entry::Away(at.0.clone(), at.0, Away { message, since_us }) }),
         (direction(), times)

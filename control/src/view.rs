@@ -201,15 +201,19 @@ impl Control {
     /// A person lets a bucket go on: what it is held for counts as seen, and its two ends as they are now as the right
     /// ones. The hold that was there.
     pub async fn let_go(&self, direction: &Direction, by: &str) -> Option<Hold> {
-        let release = Release { by: by.to_owned(), at_us: self.clock.now_us() };
-        self.put(Entry::Release(direction.clone(), release)).await;
+        let scope = Scope::Bucket(direction.clone());
+        let (hold, at_us) = (self.hold(&scope), self.clock.now_us());
+        let stormed = hold.as_ref().is_some_and(|hold| hold.reason == Reason::DeleteStorm);
+        let removals_to_us =
+            if stormed { Some(at_us) } else { self.release(direction).and_then(|before| before.removals_to_us) };
+        self.put(Entry::Release(direction.clone(), Release { by: by.to_owned(), at_us, removals_to_us })).await;
         if self.identity(direction).is_some() {
             self.remove(Key::Identity(direction.clone())).await;
         }
-        let scope = Scope::Bucket(direction.clone());
-        let hold = self.hold(&scope)?;
-        self.remove(Key::Hold(scope)).await;
-        Some(hold)
+        if hold.is_some() {
+            self.remove(Key::Hold(scope)).await;
+        }
+        hold
     }
 
     async fn append(&self, key: &Key, value: Option<Vec<u8>>) -> i64 {

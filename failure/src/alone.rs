@@ -20,6 +20,11 @@ impl Alone {
         }
         self.so_far
     }
+
+    /// Something else was waited for since it failed last: the time until it fails next does not count.
+    pub fn waited(&mut self) {
+        self.last = None;
+    }
 }
 
 #[cfg(test)]
@@ -40,6 +45,17 @@ mod tests {
                 expected += if more > 0 { seconds } else { 0 };
                 prop_assert_eq!(alone.failed(Duration::from_secs(now), successes), Duration::from_secs(expected));
             }
+        }
+
+        /// What was waited for between two failures leaves no time behind, whoever succeeded meanwhile.
+        #[test]
+        fn time_in_which_something_else_was_waited_for_does_not_count(before in 1u64..100, waited in 1u64..1_000) {
+            let mut alone = Alone::default();
+            alone.failed(Duration::ZERO, 0);
+            alone.failed(Duration::from_secs(before), 1);
+            alone.waited();
+            let counted = alone.failed(Duration::from_secs(before + waited), 9);
+            prop_assert_eq!(counted, Duration::from_secs(before));
         }
     }
 }

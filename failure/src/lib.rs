@@ -26,7 +26,7 @@ pub enum End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Wait with backoff and do it again; nothing is wrong with the record. A key that fails for too long while others
-    /// succeed is a dead letter all the same.
+    /// succeed is a dead letter all the same, where [`may_be_about_one_key`].
     Retry,
     /// Likewise, but only a few times: the wire may have been at fault. Then a dead letter with this reason.
     AFewTimes(&'static str),
@@ -127,6 +127,13 @@ const fn row(capture: AtCapture, source: Verdict, target: Verdict) -> Row {
 
 const fn held(capture: AtCapture, reason: Reason) -> Row {
     row(capture, Verdict::HoldBucket(reason), Verdict::HoldBucket(reason))
+}
+
+/// Whether an error can be about one key: a full disk and too many requests are the store's, however long one key meets
+/// them and others, by luck or because they only remove, do not.
+#[must_use]
+pub const fn may_be_about_one_key(kind: SiteErrorKind) -> bool {
+    !matches!(kind, SiteErrorKind::StorageFull | SiteErrorKind::Throttled)
 }
 
 /// What an error at one end of a link means to the consumer.

@@ -11,8 +11,8 @@ use twinlog_site::Reading;
 
 use super::Apply;
 use super::guards::Gate;
-use crate::breaker::fails_alone;
-use crate::failure::{End, Verdict, verdict};
+use crate::failure::alone::Alone;
+use crate::failure::{End, Verdict, may_be_about_one_key, verdict};
 use crate::hold::Direction;
 use crate::link::Link;
 use crate::observe::{Outcome, Stream};
@@ -74,17 +74,9 @@ struct Progress {
     broken: u32,
     replans: u32,
     refusals: u32,
-    failing: Failing,
-}
-
-/// How long a record has failed by itself: not while nothing could have succeeded.
-#[derive(Default)]
-struct Failing {
-    so_far: Duration,
-    /// The last failure, unless something else was waited for since.
-    last: Option<Instant>,
-    /// How often others had succeeded when it began.
-    others: Option<u64>,
+    /// For how long it has failed by itself, on a clock that begins with the job.
+    alone: Alone,
+    began: Instant,
 }
 
 impl Progress {
@@ -116,7 +108,8 @@ impl Apply {
             broken: 0,
             replans: 0,
             refusals: 0,
-            failing: Failing::default(),
+            alone: Alone::default(),
+            began: Instant::now(),
         };
         loop {
             let Gate::Open { target_encrypts } = self.guarded(slot, job).await else {
@@ -280,12 +273,13 @@ impl Apply {
                 }
                 tracing::debug!(%error, ?wait, "trying again");
                 self.parts.observer.retried(self.stream(job), error.kind.as_str());
-                if self.alone(job, end, &mut progress.failing) {
+                if may_be_about_one_key(error.kind) && self.alone(job, end, progress) >= self.parts.config.give_up_after
+                {
                     return Ok(Some(("fails-alone", error.to_string())));
                 }
                 let began = Instant::now();
                 if self.unanswered(slot, job, end, &error).await {
-                    progress.failing.last = None;
+                    progress.alone.waited();
                     // What was sent before may act until it expires, whoever answers by now.
                     wait = if error.outcome_unknown {
                         self.parts.here.write_expiry().saturating_sub(began.elapsed())
@@ -310,10 +304,10 @@ impl Apply {
             }
             Verdict::HoldBucket(reason) => {
                 self.hold(&job.direction(), reason, &error.to_string()).await;
-                progress.failing.last = None;
+                progress.alone.waited();
             }
             Verdict::Denied => match self.closed(slot, job, end).await {
-                Ok(true) => progress.failing.last = None,
+                Ok(true) => progress.alone.waited(),
                 Ok(false) if progress.refusals < REFUSALS => {
                     progress.refusals += 1;
                     progress.must_read = true;
@@ -337,15 +331,10 @@ impl Apply {
         Ok(None)
     }
 
-    /// Whether a record has failed for too long while others at the same end succeeded.
-    fn alone(&self, job: &Job<'_>, end: End, failing: &mut Failing) -> bool {
-        let now = Instant::now();
+    /// A record has failed once more: for how long it has done so while others at the same end succeeded.
+    fn alone(&self, job: &Job<'_>, end: End, progress: &mut Progress) -> Duration {
         let successes = self.reach.of(job.source, end).breaker().successes();
-        let others = *failing.others.get_or_insert(successes);
-        if let Some(last) = failing.last.replace(now) {
-            failing.so_far += now.duration_since(last);
-        }
-        fails_alone(failing.so_far, successes > others, self.parts.config.give_up_after)
+        progress.alone.failed(progress.began.elapsed(), successes)
     }
 
     /// Reads the version at the target; null versions with their listed time.

@@ -66,7 +66,7 @@ impl Storms {
         let (facts, changes): (Vec<_>, Vec<_>) = slices.partition(|(partition, _)| facts(partition));
         let of = |slices: Vec<(_, &'_ Slice)>| slices.into_iter().map(|(_, slice)| slice).cloned().collect::<Vec<_>>();
         let (facts, changes) = (of(facts), of(changes));
-        let released = control.release(direction).map(|release| release.at_us);
+        let released = control.release(direction).and_then(|release| release.removals_to_us);
         limits.storm(at_us, &changes.iter().collect::<Vec<_>>(), &facts.iter().collect::<Vec<_>>(), released)
     }
 

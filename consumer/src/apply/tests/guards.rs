@@ -238,6 +238,9 @@ async fn a_storm_of_removals_stops_the_bucket_until_a_person_says_so() {
     for removal in &removals[..4] {
         lab.apply(removal).await;
     }
+    // Released for another reason: that says nothing of removals, though they were made before.
+    lab.hold(Reason::TargetRecreated).await;
+    lab.release().await;
     let person = async {
         tokio::time::sleep(Duration::from_secs(600)).await;
         assert_eq!(lab.held(), Some(Reason::DeleteStorm));

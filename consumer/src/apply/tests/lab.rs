@@ -331,6 +331,11 @@ impl Lab {
         self.holds.reason(&self.direction())
     }
 
+    /// Holds the bucket from east.
+    pub(super) async fn hold(&self, reason: Reason) {
+        self.holds.begin(Holds::scope(&self.direction(), reason), reason, "for a test", None).await;
+    }
+
     /// As `twinlog bucket release`.
     pub(super) async fn release(&self) {
         self.holds.control().let_go(&self.direction(), "a person").await;

@@ -5,7 +5,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 # It may be in the cache only, not on PATH.
 just := quote(just_executable())
 target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
-release := target / "release"
+release := quote(target / "release")
 
 # End-to-end tests wait more than they compute: more of them at a time than there are cores.
 export RUST_TEST_THREADS := env("RUST_TEST_THREADS", "5")
@@ -33,7 +33,8 @@ up *ARGS: tools release
 
 # Ends what `up` started.
 down:
-    @if [ -x {{ release }}/down ]; then {{ release }}/down; else echo "nothing was started from {{ release }}"; fi
+    @[ -x {{ release }}/down ] || [ ! -e .twinlog ] || cargo build --release --quiet -p twinlog-tests --bin down
+    @if [ -x {{ release }}/down ]; then {{ release }}/down; else echo "nothing is up: there is no .twinlog"; fi
 
 # Lag and rate, beside the stores' own replication in the same run.
 bench *ARGS: tools release

@@ -36,7 +36,11 @@ once() {
 # checked_module MODULE VERSION SUM: fetches a Go module and compares it with its pinned h1 sum.
 # What the module itself depends on is checked by Go against its checksum database.
 checked_module() {
-    found=$(GOTOOLCHAIN=local go mod download -json "$1@$2" | sed -n 's/^[[:space:]]*"Sum": "\(.*\)",*$/\1/p')
+    if ! told=$(GOTOOLCHAIN=local go mod download -json "$1@$2"); then
+        echo "$1@$2 could not be fetched: $told" >&2
+        return 1
+    fi
+    found=$(echo "$told" | sed -n 's/^[[:space:]]*"Sum": "\(.*\)",*$/\1/p')
     if [ "$found" != "$3" ]; then
         echo "$1@$2 has the sum ${found:-(none)}, not the pinned $3" >&2
         return 1

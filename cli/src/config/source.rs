@@ -61,6 +61,10 @@ pub type Table = BTreeMap<String, Node>;
 
 /// Keys of the top level that may be overridden although their variables have no `__`.
 const TOP_LEVEL: [&str; 2] = ["state_dir", "drain_timeout"];
+/// Sections of the top level.
+const SECTIONS: [&str; 7] = ["buckets", "clusters", "links", "notifier", "sites", "telemetry", "topics"];
+/// Names of sections that a variable cannot spell.
+const HYPHENED: [&str; 1] = ["dead-state"];
 
 /// Reads the file's text and overlays `environment`, whose names begin with `TWINLOG_`.
 pub fn read(text: &str, environment: &BTreeMap<String, String>) -> Result<Table, Faults> {
@@ -115,11 +119,15 @@ fn convert(text: &str, value: &DeValue<'_>) -> Value {
 }
 
 /// Puts `TWINLOG_SITES__EAST__SECRET_KEY` at `sites.east.secret_key`. Variables without `__` are left to others unless
-/// they name a key of the top level.
+/// they name a key of the top level, or begin with a section: `TWINLOG_SITES_EAST_SECRET_KEY` is a mistake, and stands as
+/// a key that nobody knows.
 fn overlay(table: &mut Table, name: &str, value: &str) {
     let Some(path) = name.strip_prefix("TWINLOG_") else { return };
     let segments: Vec<&str> = path.split("__").collect();
-    if segments.len() == 1 && !TOP_LEVEL.contains(&path.to_lowercase().as_str()) {
+    let top = path.to_lowercase();
+    let of_a_section =
+        || SECTIONS.iter().any(|section| top.strip_prefix(section).is_some_and(|of| of.starts_with('_')));
+    if segments.len() == 1 && !TOP_LEVEL.contains(&top.as_str()) && !of_a_section() {
         return;
     }
     let origin = Origin::Environment(name.to_owned());
@@ -155,8 +163,10 @@ fn put_into(section: &mut Node, rest: &[&str], node: &Node) {
 /// The key that a variable's segment means: names of sites may hold `-`, which variables cannot.
 fn key_named(table: &Table, segment: &str) -> String {
     let wanted = segment.to_uppercase();
-    let found = table.keys().find(|key| key.to_uppercase().replace(['-', '.'], "_") == wanted);
-    found.cloned().unwrap_or_else(|| segment.to_lowercase())
+    let means = |key: &str| key.to_uppercase().replace(['-', '.'], "_") == wanted;
+    let held = table.keys().map(String::as_str).find(|key| means(key));
+    held.or_else(|| HYPHENED.into_iter().find(|key| means(key)))
+        .map_or_else(|| segment.to_lowercase(), ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -174,6 +184,8 @@ mod tests {
                 ("TWINLOG_LINKS__0__CONCURRENCY", "7"),
                 ("TWINLOG_RUSTFS", "/somewhere"),
                 ("TWINLOG_STATE_DIR", "/state"),
+                ("TWINLOG_TOPICS__DEAD_STATE__PARTITIONS", "8"),
+                ("TWINLOG_SITES_FAR_EAST_SECRET_KEY", "never"),
             ]
             .map(|(k, v)| (k.to_owned(), v.to_owned())),
         );
@@ -185,5 +197,9 @@ mod tests {
         let Value::Table(link) = &links[0].value else { panic!("link") };
         assert!(matches!(&link["concurrency"].value, Value::Text(text) if text == "7"));
         assert!(table.contains_key("state_dir") && !table.contains_key("rustfs"));
+        let Value::Table(topics) = &table["topics"].value else { panic!("topics") };
+        assert!(topics.contains_key("dead-state"));
+        let mistaken = &table["sites_far_east_secret_key"];
+        assert_eq!(mistaken.origin, Origin::Environment("TWINLOG_SITES_FAR_EAST_SECRET_KEY".to_owned()));
     }
 }

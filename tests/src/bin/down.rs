@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use twinlog_tests::session::{Environment, end, recorded};
+use twinlog_tests::session::{Environment, end, recorded, sweep};
 
 /// End the pair that `up` left running.
 #[derive(Debug, Parser)]
@@ -40,7 +40,7 @@ fn down(args: &Args) -> std::io::Result<()> {
             eprintln!("process {} did not end when asked to, and was killed", killed.pid);
         }
     }
-    std::fs::remove_dir_all(&folder)?;
+    sweep(&folder)?;
     println!("ended {many} processes and removed {}", folder.display());
     Ok(())
 }

@@ -8,7 +8,7 @@ use twinlog_tests::{
     lab_error::LabError,
     pair::{Pair, PairOptions, client},
     server::{Life, StoreKind},
-    session::{Environment, recorded},
+    session::{Environment, make, recorded, sweep},
     site::Site,
     store_choice::StoreArgs,
 };
@@ -39,11 +39,18 @@ async fn main() -> ExitCode {
 
 async fn up(args: Args) -> Result<(), LabError> {
     let folder = std::path::absolute(&args.folder).map_err(LabError::io("finding the folder"))?;
-    vacant(&folder)?;
     let kind = args.store.chosen()?;
-    std::fs::create_dir_all(&folder).map_err(LabError::io(format!("making {}", folder.display())))?;
+    vacant(&folder)?;
+    make(&folder).map_err(LabError::io(format!("making {}", folder.display())))?;
     let options = PairOptions { kind, folder: folder.clone(), bucket: args.bucket, life: Life::Session, wired: false };
-    let started = Pair::start(options, |what| println!("{what}")).await;
+    let started = tokio::select! {
+        started = Box::pin(Pair::start(options, |what| println!("{what}"))) => started,
+        // What has been started so far is ended as it is let go.
+        () = stopped() => {
+            sweep(&folder).map_err(LabError::io(format!("removing {}", folder.display())))?;
+            return Err(LabError::Page { url: folder.display().to_string(), why: "stopped; nothing is left of it".to_owned() });
+        }
+    };
     let environment = match started {
         Ok(pair) => leave(pair)?,
         Err(error) => {
@@ -56,24 +63,35 @@ async fn up(args: Args) -> Result<(), LabError> {
     Ok(())
 }
 
+/// Waits for Ctrl-C, or to be asked to end.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(error) => {
+            eprintln!("up: SIGTERM will not be heard: {error}");
+            std::future::pending().await
+        }
+    }
+}
+
 /// Refuses where a pair runs there already; what a dead one left is swept away.
 fn vacant(folder: &std::path::Path) -> Result<(), LabError> {
     let refuse = |why: String| LabError::Page { url: folder.display().to_string(), why };
-    let Some(environment) = Environment::read(folder).map_err(LabError::io(format!("reading {}", folder.display())))?
-    else {
-        if folder.exists() {
-            std::fs::remove_dir_all(folder).map_err(LabError::io(format!("removing {}", folder.display())))?;
-        }
-        return Ok(());
-    };
-    let running = recorded(&environment, folder);
+    let environment = Environment::read(folder).map_err(LabError::io(format!("reading {}", folder.display())))?;
+    let running = environment.map(|environment| recorded(&environment, folder)).unwrap_or_default();
     if let Some(process) = running.first() {
         let (many, pid) = (running.len(), process.pid);
         return Err(refuse(format!(
             "a pair is up already ({many} processes run, e.g. {pid}): end it with ./justw down first"
         )));
     }
-    std::fs::remove_dir_all(folder).map_err(LabError::io(format!("removing {}", folder.display())))
+    sweep(folder).map_err(LabError::io(format!("removing {}", folder.display())))
 }
 
 /// Lets go of the processes and writes down where they are. If one died in between, none is left behind.
@@ -118,16 +136,16 @@ Where everything is stands in {folder}/env. Try (curl 7.88 or newer):
   . {folder}/env
   s3() {{ curl -sS --user \"$ACCESS_KEY:$SECRET_KEY\" --aws-sigv4 aws:amz:us-east-1:s3 \"$@\"; }}
   echo hello > hello.txt
-  s3 -T hello.txt $EAST/$BUCKET/hello.txt          # write at one site
-  s3 $WEST/$BUCKET/hello.txt                       # read at the other
-  s3 -X DELETE $WEST/$BUCKET/hello.txt             # delete there; it is gone here too
+  s3 -T hello.txt \"$EAST/$BUCKET/hello.txt\"        # write at one site
+  s3 \"$WEST/$BUCKET/hello.txt\"                     # read at the other, a moment later
+  s3 -X DELETE \"$WEST/$BUCKET/hello.txt\"           # delete there; it is gone here too
   s3 \"$EAST/$BUCKET?versions=\"                     # every version, at either site
 or with the AWS command line:
   AWS_ACCESS_KEY_ID=$ACCESS_KEY AWS_SECRET_ACCESS_KEY=$SECRET_KEY aws --endpoint-url $EAST s3 ls $BUCKET
 Twinlog itself:
-  $TWINLOG doctor --config $CONFIG
+  \"$TWINLOG\" doctor --config \"$CONFIG\"
   curl -s $METRICS_EAST | grep lag
-  kill -9 $TWINLOG_EAST_PID                        # then: $TWINLOG run --at east --config $CONFIG
+  kill -9 $TWINLOG_EAST_PID                        # then: \"$TWINLOG\" run --at east --config \"$CONFIG\"
 End it all with ./justw down",
         east = value("EAST"),
         west = value("WEST"),

@@ -2,11 +2,13 @@
 
 mod ending;
 mod environment;
+mod folder;
 
 use std::path::Path;
 
 pub use ending::{Running, end};
 pub use environment::Environment;
+pub use folder::{make, sweep};
 
 /// The names of the process ids in the environment.
 const PIDS: [&str; 5] = ["KAFKA_PID", "STORE_EAST_PID", "STORE_WEST_PID", "TWINLOG_EAST_PID", "TWINLOG_WEST_PID"];

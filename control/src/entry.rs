@@ -194,11 +194,17 @@ pub struct Stuck {
     pub message: String,
     /// Since when, microseconds since the Unix epoch.
     pub since_us: i64,
+    /// The site whose record it is.
+    #[serde(default)]
+    pub source: Option<SiteName>,
+    /// The bucket, if the topic is that of one.
+    #[serde(default)]
+    pub bucket: Option<BucketName>,
 }
 
 impl Stuck {
     /// The word for it, where reasons of holds are told.
-    pub const REASON: &'static str = "bug";
+    pub const REASON: &'static str = "stuck";
     /// What a person does about it.
     pub const REMEDY: &'static str = "report it with the record that stands there (any Kafka tool shows it); the partition goes on by itself under a \
          release that can plan the record";

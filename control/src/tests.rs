@@ -76,8 +76,12 @@ fn entry() -> impl Strategy<Value = Entry> {
         (partition(), proptest::option::of("[0-9a-f]{32}"), any::<i32>(), any::<i32>())
             .prop_map(|(p, id, partitions, now)| Entry::Topic(p.topic, TopicSeen { id, partitions, now })),
         (direction(), any::<i64>()).prop_map(|(at, since_us)| Entry::Late(at, Late { since_us })),
-        (partition(), any::<i64>(), ".*", any::<i64>())
-            .prop_map(|(p, offset, message, since_us)| Entry::Stuck(p, Stuck { offset, message, since_us })),
+        (partition(), direction(), any::<bool>(), any::<i64>(), ".*", any::<i64>()).prop_map(
+            |(p, at, of_bucket, offset, message, since_us)| {
+                let (source, bucket) = (Some(at.0), of_bucket.then_some(at.1));
+                Entry::Stuck(p, Stuck { offset, message, since_us, source, bucket })
+            }
+        ),
         (partition(), any::<i64>(), ".*", any::<i64>())
             .prop_map(|(p, to, by, at_us)| Entry::Rewind(p, Rewind { to, by, at_us })),
     ]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use twinlog_control::{Control, Direction, Scope};
+use twinlog_control::{Control, Direction, Scope, Stuck};
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::s3_reason;
@@ -59,6 +59,14 @@ impl Stands<'_> {
         let paused = |direction: &Direction| subject.reason == "paused" && self.0.pause(direction).is_some();
         self.0.hold(&scope).is_some_and(|hold| hold.reason.as_str() == subject.reason)
             || matches!(&scope, Scope::Bucket(direction) if paused(direction))
+            || self.0.all_stuck().iter().any(|(_, stuck)| Self::of_stuck(stuck).as_ref() == Some(subject))
+    }
+
+    /// What a partition that stands at a record is told as.
+    fn of_stuck(stuck: &Stuck) -> Option<Subject> {
+        let source = stuck.source.as_ref()?.to_string();
+        let bucket = stuck.bucket.as_ref().map(ToString::to_string).unwrap_or_default();
+        Some(Subject { kind: Kind::Hold, source, bucket, reason: Stuck::REASON.to_owned() })
     }
 
     /// Everything that is so, with its words and since when, microseconds since the Unix epoch.
@@ -89,7 +97,16 @@ impl Stands<'_> {
             let said = Said { message: away.message, since_us: Some(away.since_us), ..Said::default() };
             (subject, (said, away.since_us))
         });
-        holds.chain(away).collect()
+        let stuck = self.0.all_stuck().into_iter().filter_map(|(partition, stuck)| {
+            let said = Said {
+                message: format!("offset {} of {partition}: {}", stuck.offset, stuck.message),
+                remedy: Stuck::REMEDY.to_owned(),
+                since_us: Some(stuck.since_us),
+                ..Said::default()
+            };
+            Some((Self::of_stuck(&stuck)?, (said, stuck.since_us)))
+        });
+        holds.chain(away).chain(stuck).collect()
     }
 }
 

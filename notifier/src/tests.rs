@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use twinlog_control::{Control, Entry, Hold, Key, Reason, Scope};
+use twinlog_control::{Control, Entry, Hold, Key, Reason, Scope, Stuck};
 use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::memory::spec;
-use twinlog_log::{Headers, Log, MemoryLog, Record, Tell, TellTopic, TopicPartition, Topics};
+use twinlog_log::{Headers, Log, MemoryLog, Record, Tell, TellTopic, TopicName, TopicPartition, Topics};
 use twinlog_schemas::{BucketName, CloudEvent, EventType, HoldTold, NotificationTold, SiteName};
 
 use crate::http::{Answer, Post};
@@ -193,6 +193,29 @@ async fn what_is_on_record_is_told_without_an_event() {
     assert_eq!(world.told_types()[1], ("io.twinlog.hold.ended".to_owned(), 0));
     sleep(Duration::from_secs(40)).await;
     assert_eq!(world.told_types().len(), 2);
+    notifier.abort();
+}
+
+/// Scenario: a partition stands at a record, for hours.
+/// Guarantee: it is told once, is not over as long as it stands, and is over then.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_partition_that_stands_is_told_until_it_does_not() {
+    let world = World::new().await;
+    let notifier = world.start();
+    let partition = TopicPartition { topic: TopicName::new("twinlog.changes.east.photos").unwrap(), partition: 3 };
+    let stuck = Stuck {
+        offset: 7,
+        message: "broke".to_owned(),
+        since_us: world.clock.now_us(),
+        source: Some(site("east")),
+        bucket: Some(BucketName::new("photos").unwrap()),
+    };
+    world.control.put(Entry::Stuck(partition.clone(), stuck)).await;
+    sleep(Duration::from_secs(7_200)).await;
+    assert_eq!(world.told_types(), [("io.twinlog.hold.begun".to_owned(), 1)]);
+    world.control.remove(Key::Stuck(partition)).await;
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.told_types()[1], ("io.twinlog.hold.ended".to_owned(), 0));
     notifier.abort();
 }
 

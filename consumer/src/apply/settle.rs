@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use twinlog_control::Stuck;
 use twinlog_log::Fetched;
 use twinlog_log::backoff::Delays;
 use twinlog_log::lane::Slot;
@@ -133,7 +134,7 @@ impl Apply {
                 Ok(Step::Dead(rule, message)) => Some((rule.name(), message)),
                 Ok(Step::Bug(message)) => {
                     self.stuck(job, message).await;
-                    return (Outcome::Stuck, "bug");
+                    return (Outcome::Stuck, Stuck::REASON);
                 }
                 Ok(Step::Again) => None,
                 Err(trouble) => match self.trouble(slot, job, &mut progress, trouble).await {

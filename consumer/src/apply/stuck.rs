@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use twinlog_control::{Entry, Key, Stuck};
 use twinlog_log::{Fetched, TopicPartition};
-use twinlog_schemas::{CloudEvent, EventType, HoldTold, SiteName};
+use twinlog_schemas::{CloudEvent, EventType, HoldTold};
 
 use super::Apply;
 use super::settle::Job;
@@ -28,9 +28,15 @@ impl Apply {
         if control.stuck(&at.partition).is_some_and(|known| known.offset == at.offset) {
             return;
         }
-        let stuck = Stuck { offset: at.offset, message, since_us: self.parts.clock.now_us() };
+        let stuck = Stuck {
+            offset: at.offset,
+            message,
+            since_us: self.parts.clock.now_us(),
+            source: Some(job.source.clone()),
+            bucket: self.parts.topics.bucket_of_changes(job.source, &at.partition.topic),
+        };
         control.put(Entry::Stuck(at.partition.clone(), stuck.clone())).await;
-        self.tell_stuck(EventType::HoldBegun, job.source, &at.partition, &stuck).await;
+        self.tell_stuck(EventType::HoldBegun, &at.partition, &stuck).await;
     }
 
     /// A record is done: its partition stands there no longer, if it did.
@@ -40,23 +46,23 @@ impl Apply {
         let Some(stuck) = control.stuck(&at.partition).filter(|stuck| stuck.offset == at.offset) else { return };
         tracing::info!(partition = %at.partition, offset = at.offset, "the record at which the partition stood is done");
         control.remove(Key::Stuck(at.partition.clone())).await;
-        self.tell_stuck(EventType::HoldEnded, &self.source_of(&at.partition.topic), &at.partition, &stuck).await;
+        self.tell_stuck(EventType::HoldEnded, &at.partition, &stuck).await;
     }
 
-    async fn tell_stuck(&self, kind: EventType, source: &SiteName, partition: &TopicPartition, stuck: &Stuck) {
+    async fn tell_stuck(&self, kind: EventType, partition: &TopicPartition, stuck: &Stuck) {
         let here = self.parts.here.name();
-        let bucket = self.parts.topics.bucket_of_changes(source, &partition.topic);
+        let source = stuck.source.clone().unwrap_or_else(|| self.source_of(&partition.topic));
         let told = HoldTold {
             source_site: source.to_string(),
             target_site: here.to_string(),
-            bucket: bucket.as_ref().map(ToString::to_string),
+            bucket: stuck.bucket.as_ref().map(ToString::to_string),
             reason: Stuck::REASON.to_owned(),
             message: format!("offset {} of {partition}: {}", stuck.offset, stuck.message),
             remedy: Stuck::REMEDY.to_owned(),
             since_us: stuck.since_us,
         };
         let link = format!("{source}>{here}");
-        let subject = bucket.map_or_else(|| link.clone(), |bucket| format!("{link}/{bucket}"));
+        let subject = stuck.bucket.as_ref().map_or_else(|| link.clone(), |bucket| format!("{link}/{bucket}"));
         match CloudEvent::new(kind, self.parts.ids.event_id(), here, subject, self.parts.clock.now_ns(), &told) {
             Ok(event) => self.parts.tell.tell(event).await,
             Err(error) => tracing::error!(%error, "a partition that stands could not be told"),

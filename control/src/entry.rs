@@ -103,6 +103,14 @@ pub struct DirtyBucket {
     pub reason: String,
 }
 
+impl DirtyBucket {
+    /// The word for it, where reasons of holds are told.
+    pub const REASON: &'static str = "dirty";
+    /// What a person does about it.
+    pub const REMEDY: &'static str =
+        "mend what was seen (`twinlog doctor` tries it); the bucket is swept by itself then";
+}
+
 /// How far back what the site has told of a bucket is known to be whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unbroken {

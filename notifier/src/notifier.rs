@@ -137,7 +137,7 @@ impl Notifier {
         }
         let now_ms = clock.now_ms();
         let mut closed = windows.due(now_ms);
-        let stands = Stands(control);
+        let stands = Stands { control, here: &self.parts.here };
         closed.extend(doubted.due(windows, &stands, now_ms, 2 * rules.window_ms));
         for closed in closed {
             self.close(reading, closed).await;

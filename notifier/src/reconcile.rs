@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use twinlog_control::{Control, Direction, Scope, Stuck};
+use twinlog_control::{Control, Direction, DirtyBucket, Scope, Stuck};
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::s3_reason;
@@ -45,21 +45,35 @@ impl Doubted {
     }
 }
 
-/// Looks subjects up in the control topic.
-pub(crate) struct Stands<'a>(pub &'a Control);
+/// Looks subjects up in the control topic of a site.
+pub(crate) struct Stands<'a> {
+    pub control: &'a Control,
+    pub here: &'a SiteName,
+}
 
 impl Stands<'_> {
     /// Whether the control topic says so too.
     fn stands(&self, subject: &Subject) -> bool {
         let Ok(source) = SiteName::new(subject.source.as_str()) else { return false };
         if subject.kind == Kind::Breaker {
-            return self.0.away().keys().any(|(of, away)| *of == source && away.as_str() == subject.reason);
+            return self.control.away().keys().any(|(of, away)| *of == source && away.as_str() == subject.reason);
         }
         let Some(scope) = scope(source, &subject.bucket) else { return false };
-        let paused = |direction: &Direction| subject.reason == "paused" && self.0.pause(direction).is_some();
-        self.0.hold(&scope).is_some_and(|hold| hold.reason.as_str() == subject.reason)
+        let paused = |direction: &Direction| subject.reason == "paused" && self.control.pause(direction).is_some();
+        self.control.hold(&scope).is_some_and(|hold| hold.reason.as_str() == subject.reason)
             || matches!(&scope, Scope::Bucket(direction) if paused(direction))
-            || self.0.all_stuck().iter().any(|(_, stuck)| Self::of_stuck(stuck).as_ref() == Some(subject))
+            || self.control.all_stuck().iter().any(|(_, stuck)| Self::of_stuck(stuck).as_ref() == Some(subject))
+            || self.control.dirty().iter().any(|dirty| self.of_dirty(dirty) == *subject)
+    }
+
+    /// What a bucket is told as that cannot be captured: nothing of it comes from here, to whatever site.
+    fn of_dirty(&self, dirty: &DirtyBucket) -> Subject {
+        Subject {
+            kind: Kind::Hold,
+            source: self.here.to_string(),
+            bucket: dirty.bucket.to_string(),
+            reason: DirtyBucket::REASON.to_owned(),
+        }
     }
 
     /// What a partition that stands at a record is told as.
@@ -71,7 +85,7 @@ impl Stands<'_> {
 
     /// Everything that is so, with its words and since when, microseconds since the Unix epoch.
     fn all(&self) -> BTreeMap<Subject, (Said, i64)> {
-        let holds = self.0.holds().into_iter().map(|(scope, hold)| {
+        let holds = self.control.holds().into_iter().map(|(scope, hold)| {
             let subject = Subject {
                 kind: Kind::Hold,
                 source: scope.source().to_string(),
@@ -87,7 +101,7 @@ impl Stands<'_> {
             };
             (subject, (said, hold.since_us))
         });
-        let away = self.0.away().into_iter().map(|((source, site), away)| {
+        let away = self.control.away().into_iter().map(|((source, site), away)| {
             let subject = Subject {
                 kind: Kind::Breaker,
                 source: source.to_string(),
@@ -97,7 +111,7 @@ impl Stands<'_> {
             let said = Said { message: away.message, since_us: Some(away.since_us), ..Said::default() };
             (subject, (said, away.since_us))
         });
-        let stuck = self.0.all_stuck().into_iter().filter_map(|(partition, stuck)| {
+        let stuck = self.control.all_stuck().into_iter().filter_map(|(partition, stuck)| {
             let said = Said {
                 message: format!("offset {} of {partition}: {}", stuck.offset, stuck.message),
                 remedy: Stuck::REMEDY.to_owned(),
@@ -106,7 +120,17 @@ impl Stands<'_> {
             };
             Some((Self::of_stuck(&stuck)?, (said, stuck.since_us)))
         });
-        holds.chain(away).chain(stuck).collect()
+        let dirty = self.control.dirty().into_iter().map(|dirty| {
+            let subject = self.of_dirty(&dirty);
+            let said = Said {
+                message: dirty.reason,
+                remedy: DirtyBucket::REMEDY.to_owned(),
+                since_us: Some(dirty.since_us),
+                ..Said::default()
+            };
+            (subject, (said, dirty.since_us))
+        });
+        holds.chain(away).chain(stuck).chain(dirty).collect()
     }
 }
 

@@ -98,7 +98,7 @@ impl Kind {
 pub struct Subject {
     /// What kind.
     pub kind: Kind,
-    /// The source of the link into the notifier's site; empty where nothing says which.
+    /// The source of the link into the notifier's site, or that site itself; empty where nothing says which.
     pub source: String,
     /// The bucket; empty where it is a whole link, or nothing says which.
     pub bucket: String,
@@ -107,9 +107,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The link, as metrics and labels have it.
+    /// The link, as metrics and labels have it; `east>*` for what is at east itself, and concerns whatever leads out of it.
     #[must_use]
     pub fn link(&self, here: &SiteName) -> String {
+        if self.source == here.as_str() {
+            return format!("{here}>*");
+        }
         format!("{}>{here}", if self.source.is_empty() { "?" } else { &self.source })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use twinlog_control::{Control, Entry, Hold, Key, Reason, Scope, Stuck};
+use twinlog_control::{Control, DirtyBucket, Entry, Hold, Key, Reason, Scope, Stuck};
 use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::memory::spec;
 use twinlog_log::{Headers, Log, MemoryLog, Record, Tell, TellTopic, TopicName, TopicPartition, Topics};
@@ -214,6 +214,26 @@ async fn a_partition_that_stands_is_told_until_it_does_not() {
     sleep(Duration::from_secs(7_200)).await;
     assert_eq!(world.told_types(), [("io.twinlog.hold.begun".to_owned(), 1)]);
     world.control.remove(Key::Stuck(partition)).await;
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.told_types()[1], ("io.twinlog.hold.ended".to_owned(), 0));
+    notifier.abort();
+}
+
+/// Scenario: a bucket of the site cannot be captured, and is swept in the end.
+/// Guarantee: it is told as the site's own, once, and is over then.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_bucket_that_cannot_be_captured_is_told_until_it_is_swept() {
+    let world = World::new().await;
+    let notifier = world.start();
+    let bucket = BucketName::new("photos").unwrap();
+    let dirty = DirtyBucket { bucket: bucket.clone(), since_us: world.clock.now_us(), reason: "access-denied".into() };
+    world.control.put(Entry::Dirty(dirty)).await;
+    sleep(Duration::from_secs(7_200)).await;
+    assert_eq!(world.told_types(), [("io.twinlog.hold.begun".to_owned(), 1)]);
+    let begun = world.told().swap_remove(0);
+    assert_eq!(begun.subject, "west>*/photos");
+    assert_eq!((&begun.data["reason"], &begun.data["message"]), (&"dirty".into(), &"access-denied".into()));
+    world.control.remove(Key::Dirty(bucket)).await;
     sleep(Duration::from_secs(600)).await;
     assert_eq!(world.told_types()[1], ("io.twinlog.hold.ended".to_owned(), 0));
     notifier.abort();

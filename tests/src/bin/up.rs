@@ -134,7 +134,8 @@ Both sites are ready: two {kind} stores, Kafka, and Twinlog beside each store.
 
 Where everything is stands in {folder}/env. Try (curl 7.88 or newer):
   . {folder}/env
-  s3() {{ curl -sS --user \"$ACCESS_KEY:$SECRET_KEY\" --aws-sigv4 aws:amz:us-east-1:s3 \"$@\"; }}
+  s3() {{ curl -sS --user \"$ACCESS_KEY:$SECRET_KEY\" --aws-sigv4 aws:amz:us-east-1:s3 \\
+    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \"$@\"; }}
   echo hello > hello.txt
   s3 -T hello.txt \"$EAST/$BUCKET/hello.txt\"        # write at one site
   s3 \"$WEST/$BUCKET/hello.txt\"                     # read at the other, a moment later

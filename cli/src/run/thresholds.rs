@@ -1,4 +1,5 @@
-//! Tells when a bucket's lag misses the threshold of its link, and when that is regained, as events of S3's own names.
+//! Tells when a bucket's lag misses the threshold of its link, and when that is regained, as events of S3's own names; and
+//! the same of the site's own notices, since change events that were never written do not lag.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ const SHARE: u32 = 10;
 const OFTEN: Duration = Duration::from_secs(1);
 const SELDOM: Duration = Duration::from_secs(30);
 
-/// A link and bucket.
+/// A source and bucket; the site itself and no bucket: its notices.
 type Watched = (String, String);
 
 /// Watches the lag of every link into a site.
@@ -34,6 +35,8 @@ pub struct Thresholds {
     control: Arc<Control>,
     /// The clusters of the sources, with the links from there.
     clusters: Vec<(Arc<dyn Log>, Vec<LinkConfig>)>,
+    /// Where the site's own notices are, with the lowest threshold of the links that lead out of it, if any does.
+    notices: Option<(Arc<dyn Log>, Duration)>,
     tell: Arc<dyn Tell>,
     clock: Arc<dyn Clock>,
     ids: Ids,
@@ -53,11 +56,16 @@ impl Thresholds {
             .into_iter()
             .map(|(cluster, links)| Ok((Arc::clone(shared.deployment.cluster(cluster)?), links)))
             .collect::<Result<_, Failure>>()?;
+        let notices = match config.links_from(at).map(|link| link.lag_threshold).min() {
+            Some(threshold) => Some((Arc::clone(shared.deployment.home(at)?), threshold)),
+            None => None,
+        };
         Ok(Self {
             at: at.clone(),
             config: Arc::clone(config),
             control: Arc::clone(&shared.control),
             clusters,
+            notices,
             tell,
             clock: Arc::clone(&shared.clock),
             ids: shared.ids.clone(),
@@ -68,7 +76,8 @@ impl Thresholds {
     /// Runs until it is dropped.
     pub async fn run(&self) {
         self.control.loaded().await;
-        let lowest = self.config.links_into(&self.at).map(|link| link.lag_threshold).min().unwrap_or(SELDOM);
+        let incoming = self.config.links_into(&self.at).map(|link| link.lag_threshold);
+        let lowest = incoming.chain(self.notices.as_ref().map(|(_, threshold)| *threshold)).min().unwrap_or(SELDOM);
         let mut look = interval((lowest / SHARE).clamp(OFTEN, SELDOM));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut lags: BTreeMap<Watched, Lag> = BTreeMap::new();
@@ -82,6 +91,10 @@ impl Thresholds {
                     tracing::debug!(%error, "lag not known for now");
                     whole = false;
                 }
+            }
+            if let Err(error) = self.capture(&mut lags, &mut looked).await {
+                tracing::debug!(%error, "the lag of capture is not known for now");
+                whole = false;
             }
             if whole {
                 lags.retain(|watched, _| looked.contains(watched));
@@ -105,16 +118,42 @@ impl Thresholds {
             let Some((link, bucket)) = link_of(&self.config, links, &topic) else { continue };
             let lag = seen.lag((log, &group), &topic, info.partitions, self.clock.now_ms()).await?;
             let watched = (link.source.to_string(), bucket.to_string());
-            let standing = self.stands(&watched);
-            let told = told(&self.at, &watched, link.lag_threshold, lag);
-            let change =
-                lags.entry(watched.clone()).or_default().look(told.oldest_seconds, told.threshold_seconds, standing);
-            if let Some(kind) = change {
-                self.tell(kind, &told).await;
-            }
+            self.judge(&watched, link.lag_threshold, lag, lags).await;
             looked.insert(watched);
         }
         Ok(())
+    }
+
+    /// Looks at the site's own notices.
+    async fn capture(&self, lags: &mut BTreeMap<Watched, Lag>, looked: &mut BTreeSet<Watched>) -> Result<(), LogError> {
+        let Some((log, threshold)) = &self.notices else { return Ok(()) };
+        let names = &self.config.topics.names;
+        let (topic, group) = (names.notices(&self.at), names.group(&self.at, "capture"));
+        let Some(info) = log.topic(&topic).await? else { return Ok(()) };
+        let mut seen = self.seen.lock().await;
+        let seen = seen.entry(self.clusters.len()).or_default();
+        let lag = seen.lag((log, &group), &topic, info.partitions, self.clock.now_ms()).await?;
+        let watched = (self.at.to_string(), String::new());
+        self.judge(&watched, *threshold, lag, lags).await;
+        looked.insert(watched);
+        Ok(())
+    }
+
+    /// Tells of a lag, if it has missed or regained its threshold.
+    async fn judge(
+        &self,
+        watched: &Watched,
+        threshold: Duration,
+        lag: telemetry::Lag,
+        lags: &mut BTreeMap<Watched, Lag>,
+    ) {
+        let standing = self.stands(watched);
+        let told = told(&self.at, watched, threshold, lag);
+        let change =
+            lags.entry(watched.clone()).or_default().look(told.oldest_seconds, told.threshold_seconds, standing);
+        if let Some(kind) = change {
+            self.tell(kind, &told).await;
+        }
     }
 
     /// A bucket that is not replicated any more lags no more. `ended` are those of which that was told.
@@ -137,7 +176,8 @@ impl Thresholds {
     }
 
     async fn tell(&self, kind: EventType, told: &ThresholdTold) {
-        let subject = format!("{}>{}/{}", told.source_site, told.target_site, told.bucket);
+        let (source, bucket) = (told.source_site.clone(), told.bucket.clone());
+        let subject = Subject { kind: Kind::Lag, source, bucket, reason: String::new() }.text(&self.at);
         tracing::info!(about = subject, oldest_seconds = told.oldest_seconds, kind = kind.as_str(), "lag");
         match CloudEvent::new(kind, self.ids.event_id(), &self.at, subject, self.clock.now_ns(), told) {
             Ok(event) => self.tell.tell(event).await,

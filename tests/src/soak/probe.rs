@@ -27,11 +27,11 @@ pub(super) async fn crosses(pair: &Pair, site: Site) -> Result<(), LabError> {
     let mut number = 0;
     until("the store told nothing", SOON, async || {
         number += 1;
-        // Of an earlier one a notice may still come: each probe has a key of its own.
+        // Of an earlier one a notice may still come: each probe has a key of its own, and earlier probings had the same.
         let key = format!("probe of {site} {number}");
         let put = here.client.put_object().bucket(&here.name).key(&key).body(ByteStream::from_static(b"probe"));
         let Ok(put) = put.send().await else { return Ok(Err("it refuses writes".to_owned())) };
-        if crossed(&there, &key).await.is_ok() {
+        if crossed(&there, &key, put.version_id()).await.is_ok() {
             return Ok(Ok(()));
         }
         let remove = here.client.delete_object().bucket(&here.name).key(&key).set_version_id(put.version_id);
@@ -41,9 +41,11 @@ pub(super) async fn crosses(pair: &Pair, site: Site) -> Result<(), LabError> {
     .await
 }
 
-async fn crossed(there: &Bucket, key: &str) -> Result<(), LabError> {
+async fn crossed(there: &Bucket, key: &str, version: Option<&str>) -> Result<(), LabError> {
     until("it did not cross", CROSSING, async || {
-        Ok(if list_from(there, key).await?.is_empty() { Err(String::new()) } else { Ok(()) })
+        let listing = list_from(there, key).await?;
+        let mut versions = listing.get(key).into_iter().flatten();
+        Ok(if versions.any(|listed| Some(listed.id.as_str()) == version) { Ok(()) } else { Err(String::new()) })
     })
     .await
 }

@@ -57,8 +57,9 @@ impl Trouble {
 
     /// Lets it happen and makes it good again.
     ///
-    /// A store that is killed or stopped loses notices of what its clients do at that moment, which only a sweep finds:
-    /// they rest meanwhile, until it tells of changes again.
+    /// A store that is killed or stopped loses notices of what its clients do at that moment, and of what they did just
+    /// before and were told is done (it tells of that later), which only a sweep finds: they rest meanwhile, from when it
+    /// has told of what they did until it tells of changes again.
     ///
     /// # Errors
     /// What does not come up again.
@@ -85,6 +86,7 @@ impl Trouble {
             (Victim::Store(site), Harm::Paused) => self.pause(pair.store(site).process()?).await,
             (Victim::Store(site), harm) => {
                 rest.begin(site).await;
+                super::probe::crosses(pair, site).await?;
                 match harm {
                     Harm::Killed => drop(pair.store(site).process()?.kill()?),
                     _ => pair.store(site).stop().await?,

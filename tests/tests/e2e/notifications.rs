@@ -44,6 +44,7 @@ scenarios!(
     many_failures_are_one_message_until_it_is_taken,
     lag_and_a_pause_are_told_with_their_ends,
     a_site_that_only_sends_tells_too(PROXIES),
+    a_capture_that_stands_still_is_told(PROXIES),
 );
 
 const SOON: Duration = Duration::from_secs(60);
@@ -304,5 +305,31 @@ async fn a_site_that_only_sends_tells_too(stage: &mut Stage) -> Outcome {
     })
     .await?;
     assert_eq!(stage.deployment.progress().letters(Site::East).await?.len(), 1);
+    Ok(())
+}
+
+/// Scenario: east's store refuses to show one version to capture, for as long as it likes. Guarantees: though no change event
+/// waits anywhere, people are told that the site's notices do, and when they do no longer.
+async fn a_capture_that_stands_still_is_told(stage: &mut Stage) -> Outcome {
+    let receiver = Receiver::default();
+    receiver.takes.store(true, Ordering::SeqCst);
+    let url = receiver.open().await?;
+    configure(stage, &format!("window = \"1s\"\n{}", webhook(&url)))?;
+    stage.deployment.enable(&stage.bucket).await?;
+    stage.deployment.start_both().await?;
+    let told = async |kind: &str| {
+        until("nobody was told", SOON, async || {
+            let about = |event: &Value| event["type"] == kind && event["subject"] == "east>*";
+            Ok(receiver.taken().values().any(about).then_some(()).ok_or_else(|| kind.to_owned()))
+        })
+        .await
+    };
+    let [east, _] = stage.proxies.as_ref().ok_or("no proxies")?;
+    (0..10_000).for_each(|_| east.inject(Wanted::new("", "/unread?"), Fault::Reject));
+    put(stage, "unread").await?;
+    told("s3:Replication:OperationMissedThreshold").await?;
+    east.withdraw();
+    told("s3:Replication:OperationReplicatedAfterThreshold").await?;
+    stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
     Ok(())
 }

@@ -203,10 +203,8 @@ pub struct Stuck {
     /// Since when, microseconds since the Unix epoch.
     pub since_us: i64,
     /// The site whose record it is.
-    #[serde(default)]
-    pub source: Option<SiteName>,
+    pub source: SiteName,
     /// The bucket, if the topic is that of one.
-    #[serde(default)]
     pub bucket: Option<BucketName>,
 }
 

@@ -78,7 +78,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         (direction(), any::<i64>()).prop_map(|(at, since_us)| Entry::Late(at, Late { since_us })),
         (partition(), direction(), any::<bool>(), any::<i64>(), ".*", any::<i64>()).prop_map(
             |(p, at, of_bucket, offset, message, since_us)| {
-                let (source, bucket) = (Some(at.0), of_bucket.then_some(at.1));
+                let (source, bucket) = (at.0, of_bucket.then_some(at.1));
                 Entry::Stuck(p, Stuck { offset, message, since_us, source, bucket })
             }
         ),

@@ -62,7 +62,7 @@ impl Stands<'_> {
         let paused = |direction: &Direction| subject.reason == "paused" && self.control.pause(direction).is_some();
         self.control.hold(&scope).is_some_and(|hold| hold.reason.as_str() == subject.reason)
             || matches!(&scope, Scope::Bucket(direction) if paused(direction))
-            || self.control.all_stuck().iter().any(|(_, stuck)| Self::of_stuck(stuck).as_ref() == Some(subject))
+            || self.control.all_stuck().iter().any(|(_, stuck)| Self::of_stuck(stuck) == *subject)
             || self.control.dirty().iter().any(|dirty| self.of_dirty(dirty) == *subject)
     }
 
@@ -77,10 +77,10 @@ impl Stands<'_> {
     }
 
     /// What a partition that stands at a record is told as.
-    fn of_stuck(stuck: &Stuck) -> Option<Subject> {
-        let source = stuck.source.as_ref()?.to_string();
+    fn of_stuck(stuck: &Stuck) -> Subject {
+        let source = stuck.source.to_string();
         let bucket = stuck.bucket.as_ref().map(ToString::to_string).unwrap_or_default();
-        Some(Subject { kind: Kind::Hold, source, bucket, reason: Stuck::REASON.to_owned() })
+        Subject { kind: Kind::Hold, source, bucket, reason: Stuck::REASON.to_owned() }
     }
 
     /// Everything that is so, with its words and since when, microseconds since the Unix epoch.
@@ -111,14 +111,14 @@ impl Stands<'_> {
             let said = Said { message: away.message, since_us: Some(away.since_us), ..Said::default() };
             (subject, (said, away.since_us))
         });
-        let stuck = self.control.all_stuck().into_iter().filter_map(|(partition, stuck)| {
+        let stuck = self.control.all_stuck().into_iter().map(|(partition, stuck)| {
             let said = Said {
                 message: format!("offset {} of {partition}: {}", stuck.offset, stuck.message),
                 remedy: Stuck::REMEDY.to_owned(),
                 since_us: Some(stuck.since_us),
                 ..Said::default()
             };
-            Some((Self::of_stuck(&stuck)?, (said, stuck.since_us)))
+            (Self::of_stuck(&stuck), (said, stuck.since_us))
         });
         let dirty = self.control.dirty().into_iter().map(|dirty| {
             let subject = self.of_dirty(&dirty);

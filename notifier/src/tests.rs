@@ -207,7 +207,7 @@ async fn a_partition_that_stands_is_told_until_it_does_not() {
         offset: 7,
         message: "broke".to_owned(),
         since_us: world.clock.now_us(),
-        source: Some(site("east")),
+        source: site("east"),
         bucket: Some(BucketName::new("photos").unwrap()),
     };
     world.control.put(Entry::Stuck(partition.clone(), stuck)).await;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use twinlog_control::{Hold, Reason, Scope};
-use twinlog_failure::{End, Verdict, verdict};
 use twinlog_log::backoff::Delays;
 use twinlog_log::{Backoff, LogError};
 
 use super::{Apply, Parts};
+use crate::failure::{End, Verdict, verdict};
 use crate::hold::Direction;
 use crate::observe::Stream;
 

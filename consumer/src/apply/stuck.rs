@@ -32,7 +32,7 @@ impl Apply {
             offset: at.offset,
             message,
             since_us: self.parts.clock.now_us(),
-            source: Some(job.source.clone()),
+            source: job.source.clone(),
             bucket: self.parts.topics.bucket_of_changes(job.source, &at.partition.topic),
         };
         control.put(Entry::Stuck(at.partition.clone(), stuck.clone())).await;
@@ -51,9 +51,8 @@ impl Apply {
 
     async fn tell_stuck(&self, kind: EventType, partition: &TopicPartition, stuck: &Stuck) {
         let here = self.parts.here.name();
-        let source = stuck.source.clone().unwrap_or_else(|| self.source_of(&partition.topic));
         let told = HoldTold {
-            source_site: source.to_string(),
+            source_site: stuck.source.to_string(),
             target_site: here.to_string(),
             bucket: stuck.bucket.as_ref().map(ToString::to_string),
             reason: Stuck::REASON.to_owned(),
@@ -61,7 +60,7 @@ impl Apply {
             remedy: Stuck::REMEDY.to_owned(),
             since_us: stuck.since_us,
         };
-        let link = format!("{source}>{here}");
+        let link = format!("{}>{here}", stuck.source);
         let subject = stuck.bucket.as_ref().map_or_else(|| link.clone(), |bucket| format!("{link}/{bucket}"));
         match CloudEvent::new(kind, self.parts.ids.event_id(), here, subject, self.parts.clock.now_ns(), &told) {
             Ok(event) => self.parts.tell.tell(event).await,

@@ -64,7 +64,7 @@ async fn a_plan_that_breaks_holds_the_partition_and_nothing_else() {
     let stuck = lab.holds.control().stuck(&partition).unwrap();
     assert_eq!(stuck.offset, record.position.offset);
     assert!(stuck.message.contains(POISON), "{}", stuck.message);
-    assert_eq!((stuck.source, stuck.bucket), (Some(birth.site.clone()), Some(birth.bucket.clone())));
+    assert_eq!((stuck.source, stuck.bucket), (birth.site.clone(), Some(birth.bucket.clone())));
     let told = lab.heard.events();
     assert_eq!(told.len(), 1, "told once");
     let data: HoldTold = serde_json::from_value(told[0].data.clone()).unwrap();

@@ -1,13 +1,15 @@
 //! The way into the notices topic, shared by intake and listen: one record per notice, keyed and placed by
-//! `bucket/key`, with the door in its headers.
+//! `bucket/key`, with the door in its headers. What the sure door brings after another one has brought it stands in the log
+//! already, and makes no second record.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::join_all;
 use twinlog_log::clock::Clock;
 use twinlog_log::{LogError, TopicName};
 
 use crate::buckets::Selection;
+use crate::copies::{Copies, CopyId};
 use crate::notice::{Door, Hint, Piece};
 use crate::observe::{Dropped, Observer};
 use crate::subscribed::Subscribed;
@@ -22,6 +24,8 @@ pub(crate) struct Inbox {
     pub subscribed: Arc<Subscribed>,
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
+    /// Notices that the log has acknowledged.
+    pub stand: Arc<Mutex<Copies>>,
 }
 
 impl Inbox {
@@ -47,6 +51,7 @@ impl Inbox {
     pub(crate) async fn append(&self, wanted: Vec<Piece>, door: Door) -> Result<(), LogError> {
         let received_at_us = self.clock.now_us();
         let mut records = Vec::with_capacity(wanted.len());
+        let (copies, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|piece| self.stands(piece, door));
         for piece in &wanted {
             let outgoing = Outgoing {
                 topic: &self.topic,
@@ -62,9 +67,22 @@ impl Inbox {
         let outcomes = join_all(records.into_iter().map(|record| self.partitions.append(record))).await;
         for (outcome, piece) in outcomes.into_iter().zip(&wanted) {
             outcome?;
-            self.observer.received(door, &piece.notice.bucket);
+            if let Some(id) = CopyId::of(&piece.notice) {
+                self.remembered().remember(id);
+            }
         }
+        copies.iter().chain(&wanted).for_each(|piece| self.observer.received(door, &piece.notice.bucket));
         Ok(())
+    }
+
+    /// Whether a notice of the sure door stands in the log by another door's record, or by an answer that the store did not
+    /// hear.
+    fn stands(&self, piece: &Piece, door: Door) -> bool {
+        door == Door::Sure && CopyId::of(&piece.notice).is_some_and(|id| self.remembered().knows(id))
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Copies> {
+        self.stand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wants(&self, piece: &Piece, door: Door) -> bool {

@@ -6,6 +6,7 @@
 
 pub mod buckets;
 pub mod capture;
+mod copies;
 pub mod freshness;
 mod inbox;
 pub mod intake;

@@ -65,6 +65,7 @@ impl Producer {
             subscribed: Arc::new(Subscribed::new(Arc::clone(&parts.site))),
             clock: Arc::clone(&parts.clock),
             observer: Arc::clone(&parts.observer),
+            stand: Arc::default(),
         };
         let capture = Arc::new(Capture::new(parts.clone(), capture, partitions)?);
         Ok(Self { parts, inbox, capture })

@@ -11,8 +11,8 @@ use twinlog_log::{Fetched, TopicPartition};
 use twinlog_schemas::{BucketName, ObjectKey};
 
 use super::Capture;
-use super::copies::CopyId;
 use super::waiting::Waiting;
+use crate::copies::CopyId;
 use crate::notice::{self, Door, Hint};
 use crate::observe::Settled;
 

@@ -6,12 +6,12 @@
 
 pub mod audit;
 mod bury;
-pub mod copies;
 pub mod decide;
 mod dirty;
 mod emit;
 pub mod found;
 mod handler;
+mod lately;
 pub mod null;
 pub mod outcome;
 mod reads;
@@ -34,9 +34,10 @@ use std::time::Duration;
 use twinlog_schemas::{BucketName, ObjectKey, SchemaError, VersionId};
 
 use crate::Parts;
-use copies::{CopyId, Lately};
+use crate::copies::CopyId;
 use dirty::Dirty;
 use emit::SchemaVersions;
+use lately::Lately;
 use time::Modified;
 use twinlog_log::outgoing::Partitions;
 

@@ -5,7 +5,6 @@ use twinlog_log::lane::Slot;
 use twinlog_schemas::{BucketName, Category, FactBody, ObjectKey, VersionId, VersionKind};
 
 use super::Capture;
-use super::copies::CopyId;
 use super::decide::{Wanted, decide, wanted, wish};
 use super::found::Found;
 use super::outcome::{Circumstances, Outcome};
@@ -14,6 +13,7 @@ use super::stop::Stop;
 use super::time::{Modified, markers_within};
 use super::waiting::{Job, Subject, Telling, Waiting, merge};
 use super::{audit, null};
+use crate::copies::CopyId;
 use crate::notice::{Examination, Hint, Notice};
 use crate::observe::{InFlight, Settled};
 

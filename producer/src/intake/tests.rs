@@ -102,6 +102,7 @@ impl Served {
             subscribed: Arc::new(Subscribed::new(Arc::new(store.clone()))),
             clock: Arc::new(SystemClock),
             observer: Arc::clone(&observer) as Arc<dyn Observer>,
+            stand: Arc::default(),
         };
         let folder = tempfile::tempdir().unwrap();
         let mut config = IntakeConfig::with_token(Token::new("s3cret"));
@@ -228,6 +229,24 @@ async fn lock_changes_of_a_disabled_bucket_are_dropped_and_counted() {
     served.store.subscribe(&bucket()).await.unwrap();
     assert_eq!(served.post("/audit/east", &hold).await.status, 200);
     assert_eq!(served.records().len(), before + 2, "taken again at once");
+}
+
+/// Guarantees: what stands in the log by the fast door makes no second record by the sure one, and is counted by both; the
+/// audit log has an order of its own, and is taken as it comes.
+#[tokio::test]
+async fn the_sure_doors_copy_of_what_stands_makes_no_record() {
+    let served = Served::new(|_, _| ()).await;
+    let (put, hold) = (fixture("put.json"), fixture("put-legal-hold.audit.json"));
+    assert_eq!(served.post("/notices/east?door=fast", &put).await.status, 200);
+    for _ in 0..2 {
+        assert_eq!(served.post("/notices/east", &put).await.status, 200);
+    }
+    assert_eq!(served.records().len(), 1);
+    assert_eq!((served.observer.of("received fast"), served.observer.of("received sure")), (1, 2));
+    for _ in 0..2 {
+        assert_eq!(served.post("/audit/east", &hold).await.status, 200);
+    }
+    assert_eq!(served.records().len(), 3);
 }
 
 #[tokio::test]

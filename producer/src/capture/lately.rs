@@ -2,53 +2,20 @@
 //!
 //! Only a saving: forgetting costs a read, or (of a time) some exactness among versions of one millisecond.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use sha2::{Digest, Sha256};
 use twinlog_schemas::{BucketName, ObjectKey, TimePrecision, VersionId};
 
 use super::time::Modified;
-use crate::notice::{Hint, Notice};
+use crate::copies::{Copies, CopyId};
 
-/// Exact copies remembered: about 60 bytes each.
-const COPIES: usize = 65_536;
 /// Times remembered: about 300 bytes each.
 const TIMES: usize = 8_192;
-
-/// The digest of what makes two notices copies of each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CopyId([u8; 16]);
-
-impl CopyId {
-    /// Notices are copies if all of event name, bucket, key, version, sequencer, time and request id are the same:
-    /// one event by two doors. Twinlog's own notices are never copies, since each wants its answer.
-    #[must_use]
-    pub fn of(notice: &Notice) -> Option<Self> {
-        if matches!(notice.hint, Hint::Examine(_)) {
-            return None;
-        }
-        let time = notice.time_ns?;
-        let mut digest = Sha256::new();
-        let version = notice.version_id().map_or("", VersionId::as_str);
-        let request = notice.request_id.as_deref().unwrap_or_default();
-        for text in [&notice.cause, notice.bucket.as_str(), notice.key.as_str(), version, request] {
-            digest.update((text.len() as u64).to_be_bytes());
-            digest.update(text);
-        }
-        digest.update(time.to_be_bytes());
-        digest.update(notice.sequencer_ns.unwrap_or(i64::MIN).to_be_bytes());
-        let digest: [u8; 32] = digest.finalize().into();
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
-        Some(Self(id))
-    }
-}
 
 /// What was captured lately in this process.
 #[derive(Debug, Default)]
 pub struct Lately {
-    copies: BTreeSet<CopyId>,
-    oldest_copies: VecDeque<CopyId>,
+    copies: Copies,
     times: BTreeMap<(BucketName, ObjectKey), BTreeMap<VersionId, Modified>>,
     oldest_times: VecDeque<(BucketName, ObjectKey, VersionId)>,
 }
@@ -57,19 +24,12 @@ impl Lately {
     /// Whether a copy of this notice was captured.
     #[must_use]
     pub fn captured(&self, id: CopyId) -> bool {
-        self.copies.contains(&id)
+        self.copies.knows(id)
     }
 
     /// Remembers a notice whose events and facts are acknowledged.
     pub fn remember(&mut self, id: CopyId) {
-        if self.copies.insert(id) {
-            self.oldest_copies.push_back(id);
-        }
-        while self.oldest_copies.len() > COPIES {
-            if let Some(oldest) = self.oldest_copies.pop_front() {
-                self.copies.remove(&oldest);
-            }
-        }
+        self.copies.remember(id);
     }
 
     /// The modification times told of versions of this key, nanoseconds since the Unix epoch.
@@ -112,31 +72,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::capture::samples::notice;
-
-    #[test]
-    fn copies_are_exact() {
-        let one = notice(Hint::Born("v".parse().unwrap()));
-        let id = CopyId::of(&one).unwrap();
-        assert_eq!(CopyId::of(&one.clone()), Some(id));
-        for other in [
-            Notice { cause: "s3:ObjectCreated:Copy".into(), ..one.clone() },
-            Notice { hint: Hint::Born("w".parse().unwrap()), ..one.clone() },
-            Notice { sequencer_ns: Some(1), ..one.clone() },
-            Notice { time_ns: Some(1), ..one.clone() },
-            Notice { request_id: Some("r".into()), ..one.clone() },
-            Notice { key: "other".parse().unwrap(), ..one.clone() },
-        ] {
-            assert_ne!(CopyId::of(&other), Some(id), "{other:?}");
-        }
-    }
 
     #[test]
     fn memory_is_bounded_and_the_oldest_goes_first() {
         let mut lately = Lately::default();
-        let id = |n: usize| CopyId((n as u128).to_be_bytes());
-        (0..COPIES + 10).for_each(|n| lately.remember(id(n)));
-        assert!(!lately.captured(id(9)) && lately.captured(id(10)) && lately.captured(id(COPIES + 9)));
         let bucket: BucketName = "bucket".parse().unwrap();
         for n in 0..TIMES + 1 {
             lately.remember_time(

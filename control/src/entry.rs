@@ -180,6 +180,37 @@ pub struct TopicSeen {
     pub partitions: i32,
     /// How many it was last seen to have.
     pub now: i32,
+    /// A person has disabled its bucket: that it goes is no loss.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
+    /// It is not there any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<TopicGone>,
+}
+
+/// A topic that was read is not there any more, and nobody said that this is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicGone {
+    /// Since when, microseconds since the Unix epoch.
+    pub since_us: i64,
+    /// The site whose changes, facts or notices it held.
+    pub source: SiteName,
+    /// The bucket, if it was that of one.
+    pub bucket: Option<BucketName>,
+}
+
+impl TopicGone {
+    /// The word for it, where reasons of holds are told.
+    pub const REASON: &'static str = "topic-gone";
+    /// What a person does about it.
+    pub const REMEDY: &'static str = "nothing of it is replicated: `twinlog bucket enable` makes it anew, and the bucket is swept by itself; \
+         `twinlog bucket disable` says that it is not wanted any more";
+
+    /// What was seen, in words.
+    #[must_use]
+    pub fn message(topic: &TopicName) -> String {
+        format!("topic {topic} was deleted, or is not to be seen any more")
+    }
 }
 
 /// A person wants a partition to be read once more.

@@ -17,7 +17,7 @@
 //! | `swept` | whoever sweeps | nobody: the next one replaces it |
 //! | `sweep` | whoever finds that records of the log are gone unread | a sweep; `bucket release --swept` |
 //! | `late` | the owner of lane 0 | the same |
-//! | `topic` | the first process that reads the topic, and each that finds it changed; `bucket enable` | nobody |
+//! | `topic` | the first process that reads the topic, and each that finds it changed or gone; `bucket enable`, `disable` | `bucket disable`, once it is gone; whoever finds it gone after that |
 //! | `rewind` | `offsets rewind` | the owner of the partition's lane, once it has begun there |
 //! | `stuck` | the owner of the partition's lane | the same, once the record is done |
 //! | `schema` | every producer beside the site | nobody |
@@ -32,7 +32,7 @@ pub mod watch;
 
 pub use entry::{
     Away, DirtyBucket, Entry, Hold, Identity, Late, Pause, Release, Rewind, Skipped, Slice, Standing, Stretch, Stuck,
-    Swept, TopicSeen, Unbroken,
+    Swept, TopicGone, TopicSeen, Unbroken,
 };
 pub use key::{Direction, Key, Scope, StandingKey};
 pub use reason::Reason;

@@ -73,8 +73,12 @@ fn entry() -> impl Strategy<Value = Entry> {
                 Sweep { why, message, since_us, last_us: since_us, records }
             )
         ),
-        (partition(), proptest::option::of("[0-9a-f]{32}"), any::<i32>(), any::<i32>())
-            .prop_map(|(p, id, partitions, now)| Entry::Topic(p.topic, TopicSeen { id, partitions, now })),
+        (partition(), proptest::option::of("[0-9a-f]{32}"), any::<i32>(), any::<i32>()).prop_map(
+            |(p, id, partitions, now)| Entry::Topic(
+                p.topic,
+                TopicSeen { id, partitions, now, given_up: now == 7, gone: None }
+            )
+        ),
         (direction(), any::<i64>()).prop_map(|(at, since_us)| Entry::Late(at, Late { since_us })),
         (partition(), direction(), any::<bool>(), any::<i64>(), ".*", any::<i64>()).prop_map(
             |(p, at, of_bucket, offset, message, since_us)| {

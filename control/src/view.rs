@@ -10,7 +10,7 @@ use twinlog_schemas::{BucketName, SiteName};
 
 use crate::entry::{
     Away, DirtyBucket, Entry, EntryError, Hold, Identity, Late, Pause, Release, Rewind, Skipped, Slice, Standing,
-    Stuck, Swept, TopicSeen, Unbroken,
+    Stuck, Swept, TopicGone, TopicSeen, Unbroken,
 };
 use crate::key::{Direction, Key, Scope, StandingKey};
 use crate::reason::Reason;
@@ -437,6 +437,12 @@ impl Control {
             _ => None,
         });
         seen.into_iter().collect()
+    }
+
+    /// The topics that were read and are gone, other than those that a person has given up.
+    #[must_use]
+    pub fn topics_gone(&self) -> BTreeMap<TopicName, TopicGone> {
+        self.topics_seen().into_iter().filter_map(|(topic, seen)| Some((topic, seen.gone?))).collect()
     }
 
     /// The records that speak of offsets of a topic.

@@ -1,7 +1,7 @@
 //! The watch over the topics that are read beside a site: what is gone of them is put on record as a request to sweep,
 //! and told; what they were like when they were first read is remembered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use twinlog_log::lane::{Lost, TopicNow, Watch};
 use twinlog_log::{Backoff, Log, Tell, TopicName, TopicPartition, Topics};
 use twinlog_schemas::{BucketName, CloudEvent, EventType, LogTold, SiteName};
 
-use crate::entry::{Entry, TopicSeen};
+use crate::entry::{Entry, TopicGone, TopicSeen};
 use crate::key::{Direction, Key};
 use crate::sweep::{Sweep, Why};
 use crate::view::Control;
@@ -57,7 +57,7 @@ enum Holds {
 impl Watch for LogWatch {
     async fn topic(&self, topic: &TopicName, now: TopicNow) -> bool {
         let id = now.id.map(|id| id.to_string());
-        let seen = TopicSeen { id, partitions: now.partitions, now: now.partitions };
+        let seen = TopicSeen { id, partitions: now.partitions, now: now.partitions, given_up: false, gone: None };
         match self.control.topic_seen(topic) {
             None => self.remember(topic, seen).await,
             Some(before) if before.id.is_some() && seen.id.is_some() && before.id != seen.id => {
@@ -78,12 +78,13 @@ impl Watch for LogWatch {
                 );
                 tracing::error!(%topic, "{message}");
                 self.tell(EventType::PartitionsChanged, topic, None, &message).await;
-                self.remember(topic, TopicSeen { id: seen.id.or(before.id), partitions: before.partitions, ..seen })
+                self.remember(topic, TopicSeen { id: seen.id.or(before.id), now: seen.now, gone: None, ..before })
                     .await;
             }
             Some(before) if before.id.is_none() && seen.id.is_some() => {
-                self.remember(topic, TopicSeen { id: seen.id, ..before }).await;
+                self.remember(topic, TopicSeen { id: seen.id, gone: None, ..before }).await;
             }
+            Some(before) if before.gone.is_some() => self.remember(topic, TopicSeen { gone: None, ..before }).await,
             Some(_) => {}
         }
         let holds = self.holds(topic);
@@ -99,10 +100,30 @@ impl Watch for LogWatch {
         false
     }
 
+    async fn known(&self) -> BTreeSet<TopicName> {
+        let mut known = BTreeSet::new();
+        for (topic, seen) in self.control.topics_seen() {
+            if seen.gone.is_some() && !self.replicated(&topic) {
+                self.control.remove(Key::Topic(topic)).await;
+            } else {
+                known.insert(topic);
+            }
+        }
+        known
+    }
+
     async fn gone(&self, topic: &TopicName) {
-        let message =
-            format!("topic {topic} was deleted while it was read; made anew, what it held before has to be swept");
-        tracing::error!(%topic, "{message}");
+        let Some(seen) = self.control.topic_seen(topic).filter(|seen| seen.gone.is_none()) else { return };
+        if seen.given_up {
+            tracing::info!(%topic, "its bucket was disabled, and it is gone");
+            self.control.remove(Key::Topic(topic.clone())).await;
+            return;
+        }
+        let message = TopicGone::message(topic);
+        tracing::error!(%topic, remedy = TopicGone::REMEDY, "{message}");
+        let (source, bucket) = self.concerns(topic);
+        let gone = TopicGone { since_us: self.clock.now_us(), source, bucket };
+        self.remember(topic, TopicSeen { gone: Some(gone), ..seen }).await;
         self.tell(EventType::TopicGone, topic, None, &message).await;
     }
 
@@ -142,6 +163,24 @@ impl LogWatch {
             }
         }
         Holds::Own
+    }
+
+    /// Whether the configuration has anything to do with a topic.
+    fn replicated(&self, topic: &TopicName) -> bool {
+        match self.holds(topic) {
+            Holds::Changes((source, bucket)) => (self.carries)(&source, &bucket),
+            Holds::Facts(_) => true,
+            Holds::Own => *topic == self.topics.notices(&self.here),
+        }
+    }
+
+    /// The site and bucket that a topic is about.
+    fn concerns(&self, topic: &TopicName) -> (SiteName, Option<BucketName>) {
+        match self.holds(topic) {
+            Holds::Changes((source, bucket)) => (source, Some(bucket)),
+            Holds::Facts(source) => (source, None),
+            Holds::Own => (self.here.clone(), None),
+        }
     }
 
     /// The directions that a loss concerns: facts of another site what comes from there, facts of this site what comes from
@@ -191,16 +230,11 @@ impl LogWatch {
     }
 
     async fn tell(&self, kind: EventType, topic: &TopicName, lost: Option<&Lost>, message: &str) {
-        let holds = self.holds(topic);
-        let (source, bucket) = match &holds {
-            Holds::Changes((source, bucket)) => (source, Some(bucket)),
-            Holds::Facts(source) => (source, None),
-            Holds::Own => (&self.here, None),
-        };
+        let (source, bucket) = self.concerns(topic);
         let told = LogTold {
             site: self.here.to_string(),
             source_site: source.to_string(),
-            bucket: bucket.map(ToString::to_string),
+            bucket: bucket.as_ref().map(ToString::to_string),
             topic: topic.to_string(),
             partition: lost.map(|lost| lost.partition.partition),
             from: lost.map(|lost| lost.from),
@@ -208,7 +242,7 @@ impl LogWatch {
             records: lost.map(|lost| lost.records),
             message: message.to_owned(),
         };
-        let way = if *source == self.here { self.here.to_string() } else { format!("{source}>{}", self.here) };
+        let way = if source == self.here { self.here.to_string() } else { format!("{source}>{}", self.here) };
         let subject = bucket.map_or_else(|| way.clone(), |bucket| format!("{way}/{bucket}"));
         match CloudEvent::new(kind, self.ids.event_id(), &self.here, subject, self.clock.now_ns(), &told) {
             Ok(event) => self.tell.tell(event).await,

@@ -6,6 +6,7 @@
 //! in ARCHITECTURE.md is checked against it, and `tests/tests/failures` provokes every row at the wire.
 
 pub mod alone;
+pub mod bug;
 
 use std::fmt;
 

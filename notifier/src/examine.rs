@@ -1,6 +1,7 @@
 //! Understanding the events of a site's events topic.
 
 use serde::de::DeserializeOwned;
+use twinlog_control::TopicGone;
 use twinlog_schemas::{
     BreakerTold, CloudEvent, ConflictTold, EventType, HoldTold, LogTold, RetentionTold, ThresholdTold, VanishedTold,
 };
@@ -52,13 +53,15 @@ fn known(event: &CloudEvent, at_ms: i64) -> Option<Signal> {
             let said = Said { message, ..Said::default() };
             signal(Kind::Vanished, Change::Begun, (source_site, bucket, "vanished".to_owned()), versions, said)
         }
-        kind @ (EventType::RecordsLost | EventType::TopicRecreated | EventType::TopicGone) => {
+        EventType::TopicGone => {
+            let LogTold { source_site, bucket, message, .. } = data(event)?;
+            let of = (source_site, bucket.unwrap_or_default(), TopicGone::REASON.to_owned());
+            let said = Said { message, remedy: TopicGone::REMEDY.to_owned(), ..Said::default() };
+            signal(Kind::Hold, Change::Begun, of, 1, said)
+        }
+        kind @ (EventType::RecordsLost | EventType::TopicRecreated) => {
             let LogTold { source_site, bucket, records, message, .. } = data(event)?;
-            let reason = match kind {
-                EventType::RecordsLost => "records-lost",
-                EventType::TopicRecreated => "topic-recreated",
-                _ => "topic-gone",
-            };
+            let reason = if kind == EventType::RecordsLost { "records-lost" } else { "topic-recreated" };
             let count = records.and_then(|records| u64::try_from(records).ok()).unwrap_or(1);
             let of = (source_site, bucket.unwrap_or_default(), reason.to_owned());
             signal(Kind::RecordsLost, Change::Begun, of, count, Said { message, ..Said::default() })

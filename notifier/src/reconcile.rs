@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use twinlog_control::{Control, Direction, DirtyBucket, Scope, Stuck};
+use twinlog_control::{Control, Direction, DirtyBucket, Scope, Stuck, TopicGone};
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::s3_reason;
@@ -64,6 +64,7 @@ impl Stands<'_> {
             || matches!(&scope, Scope::Bucket(direction) if paused(direction))
             || self.control.all_stuck().iter().any(|(_, stuck)| Self::of_stuck(stuck) == *subject)
             || self.control.dirty().iter().any(|dirty| self.of_dirty(dirty) == *subject)
+            || self.control.topics_gone().iter().any(|(_, gone)| of_gone(gone) == *subject)
     }
 
     /// What a bucket is told as that cannot be captured: nothing of it comes from here, to whatever site.
@@ -130,8 +131,23 @@ impl Stands<'_> {
             };
             (subject, (said, dirty.since_us))
         });
-        holds.chain(away).chain(stuck).chain(dirty).collect()
+        let gone = self.control.topics_gone().into_iter().map(|(topic, gone)| {
+            let said = Said {
+                message: TopicGone::message(&topic),
+                remedy: TopicGone::REMEDY.to_owned(),
+                since_us: Some(gone.since_us),
+                ..Said::default()
+            };
+            (of_gone(&gone), (said, gone.since_us))
+        });
+        holds.chain(away).chain(stuck).chain(dirty).chain(gone).collect()
     }
+}
+
+/// What a topic that is gone is told as.
+fn of_gone(gone: &TopicGone) -> Subject {
+    let bucket = gone.bucket.as_ref().map(ToString::to_string).unwrap_or_default();
+    Subject { kind: Kind::Hold, source: gone.source.to_string(), bucket, reason: TopicGone::REASON.to_owned() }
 }
 
 fn scope(source: SiteName, bucket: &str) -> Option<Scope> {

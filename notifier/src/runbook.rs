@@ -35,7 +35,7 @@ pub fn link(base: &str, subject: &Subject) -> String {
 
 #[cfg(test)]
 mod tests {
-    use twinlog_control::{DirtyBucket, Reason, Stuck};
+    use twinlog_control::{DirtyBucket, Reason, Stuck, TopicGone};
 
     use super::*;
 
@@ -44,7 +44,11 @@ mod tests {
     /// Guarantees: whatever links to the runbook finds a section that says what it means, how to look and what to do.
     #[test]
     fn every_alert_and_reason_has_its_section() {
-        let reasons = Reason::ALL.iter().map(|reason| reason.as_str()).chain([Stuck::REASON, DirtyBucket::REASON]);
+        let reasons = Reason::ALL.iter().map(|reason| reason.as_str()).chain([
+            Stuck::REASON,
+            DirtyBucket::REASON,
+            TopicGone::REASON,
+        ]);
         let sections = Kind::ALL.into_iter().map(of_kind).chain(reasons);
         for name in sections {
             let begins = RUNBOOK.find(&format!("\n### {name}\n"));

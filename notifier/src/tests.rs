@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use twinlog_control::{Control, DirtyBucket, Entry, Hold, Key, Reason, Scope, Stuck};
+use twinlog_control::{Control, DirtyBucket, Entry, Hold, Key, Reason, Scope, Stuck, TopicGone, TopicSeen};
 use twinlog_log::clock::{Clock, Ids};
 use twinlog_log::memory::spec;
 use twinlog_log::{Headers, Log, MemoryLog, Record, Tell, TellTopic, TopicName, TopicPartition, Topics};
@@ -234,6 +234,27 @@ async fn a_bucket_that_cannot_be_captured_is_told_until_it_is_swept() {
     assert_eq!(begun.subject, "west>*/photos");
     assert_eq!((&begun.data["reason"], &begun.data["message"]), (&"dirty".into(), &"access-denied".into()));
     world.control.remove(Key::Dirty(bucket)).await;
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.told_types()[1], ("io.twinlog.hold.ended".to_owned(), 0));
+    notifier.abort();
+}
+
+/// Scenario: a change topic is deleted, and made anew the next day.
+/// Guarantee: it is told once, is not over as long as it is gone, and is over then.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_topic_that_is_gone_is_told_until_it_is_there_again() {
+    let world = World::new().await;
+    let notifier = world.start();
+    let topic = TopicName::new("twinlog.changes.east.photos").unwrap();
+    let (source, bucket) = (site("east"), Some(BucketName::new("photos").unwrap()));
+    let gone = TopicGone { since_us: world.clock.now_us(), source, bucket };
+    let seen = TopicSeen { id: None, partitions: 4, now: 4, given_up: false, gone: Some(gone) };
+    world.control.put(Entry::Topic(topic.clone(), seen.clone())).await;
+    sleep(Duration::from_secs(86_400)).await;
+    assert_eq!(world.told_types(), [("io.twinlog.hold.begun".to_owned(), 1)]);
+    let begun = world.told().swap_remove(0);
+    assert_eq!((begun.subject.as_str(), &begun.data["reason"]), ("east>west/photos", &"topic-gone".into()));
+    world.control.put(Entry::Topic(topic, TopicSeen { gone: None, ..seen })).await;
     sleep(Duration::from_secs(600)).await;
     assert_eq!(world.told_types()[1], ("io.twinlog.hold.ended".to_owned(), 0));
     notifier.abort();

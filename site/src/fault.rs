@@ -39,6 +39,8 @@ pub enum Fault {
     Corrupt,
     /// The body ends early, on the way in or out; a call without a body is not affected.
     Cut,
+    /// The call panics before it reaches the store, as over a bug of Twinlog's own.
+    Panic,
 }
 
 /// Decides what happens to each call.
@@ -140,6 +142,7 @@ impl FaultySite {
     ) -> Result<T, SiteError> {
         match fault {
             None | Some(Fault::Corrupt | Fault::Cut) => call.await,
+            Some(Fault::Panic) => panic!("injected bug"),
             Some(Fault::Reject(kind)) => Err(self.failed(operation, subject, kind, false)),
             Some(Fault::RespondSlowly(delay)) => {
                 tokio::time::sleep(delay).await;

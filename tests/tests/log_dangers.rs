@@ -54,6 +54,10 @@ impl Watch for Reader {
         true
     }
 
+    async fn known(&self) -> BTreeSet<TopicName> {
+        BTreeSet::new()
+    }
+
     async fn gone(&self, _: &TopicName) {}
 
     async fn lost(&self, lost: &Lost) {

@@ -1,11 +1,12 @@
 //! Disabling a bucket: the subscription goes, everything else stays.
 
-use twinlog_control::{Entry, Unbroken};
+use twinlog_control::{Control, Entry, Key, TopicSeen, Unbroken};
+use twinlog_log::TopicName;
 use twinlog_schemas::BucketName;
 use twinlog_site::{SiteErrorKind, SubscriptionChange};
 
 use super::enable::sources;
-use super::steer::control;
+use super::steer;
 use crate::deployment::Deployment;
 use crate::exit::Failure;
 use crate::finding::Finding;
@@ -16,7 +17,7 @@ pub async fn disable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec
     let mut findings = Vec::new();
     for name in sources(&deployment.config, bucket) {
         let subject = format!("notices of {bucket} at {name}");
-        let control = control(deployment, &name).await?;
+        let control = steer::control(deployment, &name).await?;
         if let Some(known) = control.unbroken(bucket).filter(|known| known.since_us.is_some()) {
             control.put(Entry::Unbroken(bucket.clone(), Unbroken { since_us: None, ..known })).await;
         }
@@ -29,6 +30,16 @@ pub async fn disable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec
             Err(error) => return Err(deployment.site_failed(&error)),
         });
         let wanted = wanted::of_bucket(&deployment.config, &name, bucket);
+        for link in deployment.config.links_from(&name).filter(|link| link.carries(bucket)) {
+            let subject = format!("topic {} at {}", wanted.spec.name, link.target);
+            match steer::control(deployment, &link.target).await {
+                Ok(control) => give_up(&control, &wanted.spec.name).await,
+                Err(failure) => {
+                    let todo = format!("{failure}; until it is told so, it takes a topic that is deleted for lost");
+                    findings.push(Finding::warn(subject, "could not be told that the bucket is disabled", todo));
+                }
+            }
+        }
         if deployment.topics(&wanted.cluster).await?.contains_key(&wanted.spec.name) {
             let brokers =
                 deployment.config.clusters.get(&wanted.cluster).map_or("", |cluster| cluster.brokers.as_str());
@@ -42,4 +53,14 @@ pub async fn disable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec
         }
     }
     Ok(findings)
+}
+
+/// That the topic goes, or is gone, is well from now on.
+async fn give_up(control: &Control, topic: &TopicName) {
+    let Some(seen) = control.topic_seen(topic) else { return };
+    if seen.gone.is_some() {
+        control.remove(Key::Topic(topic.clone())).await;
+    } else {
+        control.put(Entry::Topic(topic.clone(), TopicSeen { given_up: true, ..seen })).await;
+    }
 }

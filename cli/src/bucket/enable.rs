@@ -105,21 +105,24 @@ async fn topics(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<Find
     findings.into_iter().collect()
 }
 
-/// Takes the number of partitions that the bucket's topics have as the one that they were set up with.
+/// Takes the number of partitions that the bucket's topics have as the one that they were set up with, and the topics as
+/// wanted again.
 async fn accept(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
     let ours: BTreeSet<TopicName> =
         wanted::for_bucket(&deployment.config, bucket).into_iter().map(|wanted| wanted.spec.name).collect();
     let mut findings = Vec::new();
     for site in deployment.config.sites_of(bucket) {
         let control = control(deployment, &site).await?;
-        let seen = control
-            .topics_seen()
-            .into_iter()
-            .filter(|(topic, seen)| ours.contains(topic) && seen.partitions != seen.now);
-        for (topic, seen) in seen.collect::<Vec<_>>() {
+        for (topic, seen) in control.topics_seen().into_iter().filter(|(topic, _)| ours.contains(topic)) {
+            if seen.partitions == seen.now {
+                if seen.given_up {
+                    control.put(Entry::Topic(topic, TopicSeen { given_up: false, ..seen })).await;
+                }
+                continue;
+            }
             let what = format!("its {} partitions are accepted; it was set up with {}", seen.now, seen.partitions);
             findings.push(Finding::done(format!("topic {topic} at {site}"), what));
-            control.put(Entry::Topic(topic, TopicSeen { partitions: seen.now, ..seen })).await;
+            control.put(Entry::Topic(topic, TopicSeen { partitions: seen.now, given_up: false, ..seen })).await;
         }
     }
     Ok(findings)

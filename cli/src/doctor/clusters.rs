@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use twinlog_control::TopicGone;
 use twinlog_log::{TopicInfo, TopicName};
 
 use crate::bucket::control;
@@ -37,7 +38,7 @@ pub async fn examine(deployment: &Deployment) -> (Existing, Vec<Finding>) {
     (existing, findings)
 }
 
-/// Partitions that were added to topics which are read.
+/// Topics that are not what they were when they were read: partitions were added, or they are gone.
 async fn added(deployment: &Deployment, existing: &Existing) -> Vec<Finding> {
     let mut findings = BTreeMap::new();
     for (site, config) in &deployment.config.sites {
@@ -50,6 +51,11 @@ async fn added(deployment: &Deployment, existing: &Existing) -> Vec<Finding> {
                     let found = existing.values().find_map(|topics| topics.get(&topic));
                     let raised = wanted::raised(&topic, Some(seen.partitions), found);
                     findings.extend(raised.map(|finding| (topic, finding)));
+                }
+                for (topic, _) in control.topics_gone() {
+                    let finding =
+                        Finding::fail(format!("topic {topic}"), TopicGone::message(&topic), TopicGone::REMEDY);
+                    findings.insert(topic, finding);
                 }
             }
             Err(failure) => {

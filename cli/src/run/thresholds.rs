@@ -156,13 +156,17 @@ impl Thresholds {
         }
     }
 
-    /// A bucket that is not replicated any more lags no more. `ended` are those of which that was told.
+    /// A bucket that is not replicated any more lags no more, other than one whose topic was lost. `ended` are those of which
+    /// that was told.
     async fn end_unwatched(&self, looked: &BTreeSet<Watched>, ended: &mut BTreeSet<Watched>) {
         ended.retain(|watched| !looked.contains(watched));
         for key in self.control.standing().into_keys() {
             let Some(Subject { kind: Kind::Lag, source, bucket, .. }) = Subject::of(key) else { continue };
             let watched = (source, bucket);
-            if !looked.contains(&watched) && ended.insert(watched.clone()) {
+            let lost = self.control.topics_gone().into_values().any(|gone| {
+                gone.source.as_str() == watched.0 && gone.bucket.map_or("".into(), |b| b.to_string()) == watched.1
+            });
+            if !looked.contains(&watched) && !lost && ended.insert(watched.clone()) {
                 let none = telemetry::Lag { records: 0, age_ms: 0 };
                 self.tell(EventType::ThresholdRegained, &told(&self.at, &watched, Duration::ZERO, none)).await;
             }

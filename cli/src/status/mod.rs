@@ -7,7 +7,7 @@ mod letters;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use twinlog_control::{Control, Direction, Reason, Scope, Stuck, Sweep, Swept};
+use twinlog_control::{Control, Direction, Reason, Scope, Stuck, Sweep, Swept, TopicGone};
 use twinlog_log::clock::{Clock, SystemClock};
 use twinlog_log::{TopicInfo, TopicName};
 use twinlog_schemas::BucketName;
@@ -82,7 +82,7 @@ struct Site {
     dirty_buckets: Vec<String>,
     /// The last sweep of each bucket with each other site.
     sweeps: Vec<LastSweep>,
-    /// Partitions that stand at a record, with what broke.
+    /// Partitions that stand at a record, with what broke; topics of facts and notices that are gone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     stuck: BTreeMap<String, Held>,
     /// Buckets whose notices were lost, with why.
@@ -142,7 +142,9 @@ async fn look(deployment: &Deployment, only: Option<&BucketName>) -> Result<Stat
             let at = format!("{at} at offset {}", stuck.offset);
             (at, standing(deployment, stuck))
         });
-        let stuck = stuck.collect();
+        let gone = control.topics_gone().into_iter().filter(|(_, gone)| gone.bucket.is_none());
+        let stuck =
+            stuck.chain(gone.map(|(topic, gone)| (topic.to_string(), lost(deployment, &topic, &gone)))).collect();
         let site = site.to_string();
         sites.push(Site { site, dead_letters, open_dead_letters, dirty_buckets, sweeps, stuck, sweep_buckets });
     }
@@ -177,6 +179,23 @@ async fn of_link(
             sweep,
         });
     }
+    for (topic, gone) in control.topics_gone() {
+        let Some(bucket) = gone.bucket.as_ref().filter(|_| gone.source == link.source) else { continue };
+        if only.is_some_and(|only| only != bucket) {
+            continue;
+        }
+        let hold = Some(lost(deployment, &topic, &gone));
+        let bucket = bucket.to_string();
+        buckets.push(Bucket {
+            bucket,
+            waiting: 0,
+            retention_used_percent: None,
+            oldest_seconds: None,
+            hold,
+            sweep: None,
+        });
+    }
+    buckets.sort_by(|one, other| one.bucket.cmp(&other.bucket));
     let away = control.away().into_iter().find(|((source, _), _)| *source == link.source);
     let away = away.map(|((_, site), away)| format!("{site} does not answer: {}", away.message));
     let hold = held(deployment, control, &Scope::Link(link.source.clone()));
@@ -218,6 +237,16 @@ fn standing(deployment: &Deployment, stuck: Stuck) -> Held {
         held_seconds: (SystemClock.now_us() - stuck.since_us).max(0) / 1_000_000,
         remedy: Stuck::REMEDY.to_owned(),
         runbook: page(deployment, "stuck"),
+    }
+}
+
+fn lost(deployment: &Deployment, topic: &TopicName, gone: &TopicGone) -> Held {
+    Held {
+        reason: TopicGone::REASON.to_owned(),
+        message: TopicGone::message(topic),
+        held_seconds: (SystemClock.now_us() - gone.since_us).max(0) / 1_000_000,
+        remedy: TopicGone::REMEDY.to_owned(),
+        runbook: page(deployment, TopicGone::REASON),
     }
 }
 

@@ -13,7 +13,7 @@ use twinlog_site::Reading;
 use super::Apply;
 use super::guards::Gate;
 use crate::failure::alone::Alone;
-use crate::failure::{End, Verdict, may_be_about_one_key, verdict};
+use crate::failure::{End, Verdict, bug, may_be_about_one_key, verdict};
 use crate::hold::Direction;
 use crate::link::Link;
 use crate::observe::{Outcome, Stream};
@@ -54,8 +54,6 @@ enum Step {
     Done(Outcome, Rule),
     Again,
     Dead(Rule, String),
-    /// The plan broke over it.
-    Bug(String),
 }
 
 /// What a job remembers between tries.
@@ -121,7 +119,14 @@ impl Apply {
                 tracing::debug!("the group was not heard from for a session's time: waiting until it is");
                 slot.idle(self.parts.lease.held()).await;
             }
-            let ended = match self.step(slot, job, &mut progress, target_encrypts).await {
+            let step = match bug::caught(self.step(slot, job, &mut progress, target_encrypts)).await {
+                Ok(step) => step,
+                Err(broke) => {
+                    self.stuck(job, broke).await;
+                    return (Outcome::Stuck, Stuck::REASON);
+                }
+            };
+            let ended = match step {
                 Ok(Step::Done(outcome, rule)) => {
                     let outcome = progress.ended(outcome);
                     if outcome == Outcome::Applied {
@@ -132,10 +137,6 @@ impl Apply {
                     return (outcome, rule.name());
                 }
                 Ok(Step::Dead(rule, message)) => Some((rule.name(), message)),
-                Ok(Step::Bug(message)) => {
-                    self.stuck(job, message).await;
-                    return (Outcome::Stuck, Stuck::REASON);
-                }
                 Ok(Step::Again) => None,
                 Err(trouble) => match self.trouble(slot, job, &mut progress, trouble).await {
                     Ok(None) => None,
@@ -177,11 +178,7 @@ impl Apply {
             unsure: progress.unsure,
             now_ms: self.parts.clock.now_ms(),
         };
-        let plan = match self.plan_of(question) {
-            Ok(plan) => plan,
-            Err(broke) => return Ok(Step::Bug(broke)),
-        };
-        match plan {
+        match (self.plan)(question) {
             Plan::Nothing(rule) => {
                 if matches!(progress.held.as_ref().map(|held| &held.reading), Some(Reading::Object(_))) {
                     self.found(slot, job, &index).await;

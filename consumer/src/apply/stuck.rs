@@ -1,9 +1,6 @@
-//! A record over which the plan itself breaks: a bug. Its partition stands there, on record with the record's coordinates;
+//! A record over which planning or acting breaks: a bug. Its partition stands there, on record with the record's coordinates;
 //! nothing behind it is committed, everything else goes on, and each time the partition is looked at again it is tried
 //! again, so that an upgrade is all it takes.
-
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use twinlog_control::{Entry, Key, Stuck};
 use twinlog_log::{Fetched, TopicPartition};
@@ -11,19 +8,13 @@ use twinlog_schemas::{CloudEvent, EventType, HoldTold};
 
 use super::Apply;
 use super::settle::Job;
-use crate::plan::{Plan, Question};
 
 impl Apply {
-    /// The plan, or how it broke. A plan is a pure function: nothing is left half done by it.
-    pub(super) fn plan_of(&self, question: Question<'_>) -> Result<Plan, String> {
-        catch_unwind(AssertUnwindSafe(|| (self.plan)(question))).map_err(|panic| words(panic.as_ref()))
-    }
-
     /// Puts on record that a partition stands at a record.
     pub(super) async fn stuck(&self, job: &Job<'_>, message: String) {
         let at = &job.record.position;
         tracing::error!(partition = %at.partition, offset = at.offset, message, remedy = Stuck::REMEDY,
-            "a record cannot be planned: its partition stands there");
+            "a record cannot be applied: its partition stands there");
         let control = self.parts.holds.control();
         if control.stuck(&at.partition).is_some_and(|known| known.offset == at.offset) {
             return;
@@ -67,10 +58,4 @@ impl Apply {
             Err(error) => tracing::error!(%error, "a partition that stands could not be told"),
         }
     }
-}
-
-/// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
-    said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "the plan panicked".to_owned())
 }

@@ -113,16 +113,48 @@ async fn a_topic_made_anew_is_known_as_another_one() {
     world.control.put(Entry::Guard(partition.clone(), (site("east"), bucket("photos")), slice)).await;
     let rewind = crate::Rewind { to: 17, by: "ann".to_owned(), at_us: 1 };
     world.control.put(Entry::Rewind(partition, rewind)).await;
-    world.watch.gone(&topic).await;
-    assert!(world.to_be_swept().is_empty(), "a bucket that is switched off needs no sweep");
+    for _ in 0..2 {
+        world.watch.gone(&topic).await;
+        let gone = world.control.topics_gone().remove(&topic).unwrap();
+        assert_eq!((gone.source, gone.bucket), (site("east"), Some(bucket("photos"))));
+    }
+    assert!(world.to_be_swept().is_empty(), "it is swept when it is there again");
     assert!(world.watch.topic(&topic, now(2, 4)).await && world.watch.topic(&topic, now(2, 4)).await);
     assert_eq!(world.to_be_swept(), ["east/photos"]);
     assert!(world.control.about(&topic).is_empty(), "the old one's offsets mean nothing any more");
     assert_eq!(world.told(), [EventType::TopicGone, EventType::TopicRecreated], "told once");
+    assert!(world.control.topics_gone().is_empty());
     assert_eq!(world.control.topic_seen(&topic).unwrap().id.unwrap(), TopicId(2).to_string());
     let unnamed = TopicNow { id: None, partitions: 4, lanes: 4 };
     assert!(world.watch.topic(&topic, unnamed).await);
     assert_eq!(world.told().len(), 2, "a cluster that tells no id says nothing");
+}
+
+/// Guarantees: a topic that is only not seen for a while is as it was afterwards; one that a person gave up goes without a
+/// word; one that the configuration does not speak of any more is forgotten.
+#[tokio::test]
+async fn a_topic_that_went_ends_with_its_return_or_by_a_persons_word() {
+    let world = World::new().await;
+    let east = site("east");
+    let photos = world.topics.changes(&east, &bucket("photos"));
+    assert!(world.watch.topic(&photos, now(1, 4)).await);
+    world.watch.gone(&photos).await;
+    assert!(world.watch.topic(&photos, now(1, 4)).await);
+    assert!(world.control.topics_gone().is_empty() && world.to_be_swept().is_empty());
+    assert_eq!(world.told(), [EventType::TopicGone]);
+
+    let seen = world.control.topic_seen(&photos).unwrap();
+    world.control.put(Entry::Topic(photos.clone(), TopicSeen { given_up: true, ..seen })).await;
+    world.watch.gone(&photos).await;
+    world.watch.gone(&photos).await;
+    assert_eq!(world.told(), [EventType::TopicGone]);
+    assert!(world.control.topic_seen(&photos).is_none());
+
+    let others = world.topics.changes(&east, &bucket("left-out"));
+    assert!(world.watch.topic(&others, now(1, 4)).await);
+    world.watch.gone(&others).await;
+    assert_eq!(world.control.topics_gone().len(), 1);
+    assert!(world.watch.known().await.is_empty() && world.control.topics_gone().is_empty());
 }
 
 /// Guarantee: partitions that were added are told once and stay on record; where the lanes cannot share them, what comes by

@@ -16,7 +16,7 @@ use super::handler::{Handler, Repeat};
 use super::lease::Lease;
 use super::watch::{Lost, TopicNow, Watch};
 use crate::contract::{Committed, Log, Membership, OwnershipChange, Pulse, Reader};
-use crate::error::{LogError, LogErrorKind};
+use crate::error::LogError;
 use crate::ledger::Ledger;
 use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
 
@@ -130,8 +130,6 @@ struct Running {
     ended: mpsc::UnboundedSender<Ended>,
     /// The topics as they were last seen, by source, with whether they may be read.
     topics: BTreeMap<(usize, TopicName), (TopicNow, bool)>,
-    /// Topics that a reader did not find any more.
-    missing: BTreeSet<TopicName>,
     /// Whether something is to be looked at again soon.
     soon: bool,
 }
@@ -182,7 +180,6 @@ impl LaneGroup {
             stopped: BTreeMap::new(),
             ended,
             topics: BTreeMap::new(),
-            missing: BTreeSet::new(),
             soon: false,
         };
         loop {
@@ -284,7 +281,7 @@ impl Running {
     async fn look(&mut self, number: usize) -> Result<Vec<(TopicName, i32)>, LogError> {
         let source = &self.spec.sources[number];
         let all = source.log.topics().await?;
-        self.tell_missing(number, &all).await;
+        self.tell_gone(number, &all).await;
         let source = &self.spec.sources[number];
         let wanted: Vec<(TopicName, TopicInfo)> = all.into_iter().filter(|(topic, _)| (source.wants)(topic)).collect();
         let names: Vec<TopicName> = wanted.iter().map(|(topic, _)| topic.clone()).collect();
@@ -315,14 +312,18 @@ impl Running {
         Ok(readable)
     }
 
-    /// Tells of the topics of a source that were read and are gone.
-    async fn tell_missing(&mut self, number: usize, all: &BTreeMap<TopicName, TopicInfo>) {
-        let known = |topic: &TopicName| self.topics.contains_key(&(number, topic.clone()));
-        let gone: Vec<_> =
-            self.missing.iter().filter(|topic| known(topic) && !all.contains_key(topic)).cloned().collect();
-        self.missing.retain(|topic| !self.topics.contains_key(&(number, topic.clone())));
+    /// Tells of the topics of a source that were read, by this process or an earlier one, and are gone.
+    async fn tell_gone(&mut self, number: usize, all: &BTreeMap<TopicName, TopicInfo>) {
+        let wants = Arc::clone(&self.spec.sources[number].wants);
+        let before = self.spec.watch.known().await.into_iter().filter(|topic| wants(topic));
+        let here = self.topics.keys().filter(|(source, _)| *source == number).map(|(_, topic)| topic.clone());
+        let gone: BTreeSet<_> = before.chain(here).filter(|topic| !all.contains_key(topic)).collect();
         for topic in gone {
             self.stop_topic(number, &topic).await;
+            // Looked at afresh when it is there again, even as the same.
+            if let Some((_, read)) = self.topics.get_mut(&(number, topic.clone())) {
+                *read = false;
+            }
             self.spec.watch.gone(&topic).await;
         }
     }
@@ -517,9 +518,6 @@ impl Running {
         let partition = match ended {
             Ended::Failed(partition, error) => {
                 tracing::error!(%partition, %error, "reading a partition ended; it is looked at again");
-                if error.kind == LogErrorKind::UnknownTopic {
-                    self.missing.insert(partition.topic.clone());
-                }
                 self.soon = true;
                 partition
             }

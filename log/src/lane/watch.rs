@@ -1,6 +1,8 @@
 //! What a lane group tells of the log itself, apart from its records: topics that are not what they were, records that
 //! are gone unread. And what it is told to read once more.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use crate::topic::{TopicId, TopicName, TopicPartition};
@@ -37,7 +39,10 @@ pub trait Watch: Send + Sync + 'static {
     /// be read as it is.
     async fn topic(&self, topic: &TopicName, now: TopicNow) -> bool;
 
-    /// A topic that was read is not there any more.
+    /// The topics that are on record as read, by this process or an earlier one, and not given up.
+    async fn known(&self) -> BTreeSet<TopicName>;
+
+    /// A topic that was read is not there any more. Called at every discovery for as long as that is so.
     async fn gone(&self, topic: &TopicName);
 
     /// Records were deleted unread. Returns once that is on record; a crash before the next commit tells it again.
@@ -59,6 +64,10 @@ pub struct Unwatched;
 impl Watch for Unwatched {
     async fn topic(&self, _: &TopicName, _: TopicNow) -> bool {
         true
+    }
+
+    async fn known(&self) -> BTreeSet<TopicName> {
+        BTreeSet::new()
     }
 
     async fn gone(&self, _: &TopicName) {}

@@ -1,6 +1,6 @@
 //! What a lane group does when the log is not what it was, on the in-memory log and simulated time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use crate::{Committed, Log};
 struct Looker {
     lost: Mutex<Vec<Lost>>,
     topics: Mutex<Vec<TopicNow>>,
-    gone: Mutex<Vec<TopicName>>,
+    known: Mutex<BTreeSet<TopicName>>,
+    gone: Mutex<BTreeSet<TopicName>>,
     rewinds: Mutex<BTreeMap<TopicPartition, i64>>,
     rewound: Mutex<Vec<Option<i64>>>,
 }
@@ -30,8 +31,12 @@ impl Watch for Looker {
         now.partitions % now.lanes == 0
     }
 
+    async fn known(&self) -> BTreeSet<TopicName> {
+        self.known.lock().unwrap().clone()
+    }
+
     async fn gone(&self, topic: &TopicName) {
-        self.gone.lock().unwrap().push(topic.clone());
+        self.gone.lock().unwrap().insert(topic.clone());
     }
 
     async fn lost(&self, lost: &Lost) {
@@ -150,8 +155,7 @@ async fn a_topic_made_anew_is_read_from_its_beginning() {
         let of_old = log.committed("apply", &[data(0)]).await.unwrap();
         log.delete_topic(&topic("data"));
         tokio::time::sleep(A_WHILE).await;
-        let gone = usize::from(!restarted);
-        assert_eq!(watch.gone.lock().unwrap().len(), gone);
+        assert_eq!(watch.gone.lock().unwrap().len(), usize::from(!restarted));
         make(&log, 2).await;
         // A cluster may keep the commits, or a process that is late may make them again.
         let reader = log.reader("apply").await.unwrap();
@@ -173,6 +177,20 @@ async fn a_topic_made_anew_is_read_from_its_beginning() {
         running.stopped().await;
         assert_eq!(committed(&log, 0).await.start(), 5);
     }
+}
+
+/// Scenario: a topic is deleted while nobody runs.
+/// Guarantee: what is on record as read, and is to be read, is told as gone by the next process.
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_went_while_nobody_ran_is_told() {
+    let log = log_with(2).await;
+    let (handler, watch) = both();
+    watch.known.lock().unwrap().extend([topic("data"), topic("unwanted")]);
+    log.delete_topic(&topic("data"));
+    let running = watched(&log, "one", &handler, watch.clone(), LaneConfig::default());
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(*watch.gone.lock().unwrap(), [topic("data")].into());
+    running.stopped().await;
 }
 
 /// Scenario: partitions are added to a topic that is read, first as many as fit the lanes, then one more.

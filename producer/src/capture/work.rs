@@ -1,5 +1,6 @@
 //! The work on one key: for each subject read, decide, write.
 
+use twinlog_failure::bug;
 use twinlog_log::Fetched;
 use twinlog_log::lane::Slot;
 use twinlog_schemas::{BucketName, Category, FactBody, ObjectKey, VersionId, VersionKind};
@@ -32,7 +33,7 @@ impl Capture {
         let jobs = merge(waiting);
         let source = Source { capture: self, bucket, key, settings, sequencers: sequencers(&jobs) };
         for job in &jobs {
-            match source.job(slot, job).await {
+            match source.guarded(slot, job).await {
                 Err(Stop::Bucket(reason)) => {
                     self.mark_dirty(slot, bucket, &reason).await;
                     job.waiting.iter().for_each(|_| self.parts.observer.settled(bucket, Settled::Dirty));
@@ -59,6 +60,12 @@ impl Capture {
 }
 
 impl Source<'_> {
+    /// The work, in which a bug is about its key alone.
+    async fn guarded(&self, slot: &mut Slot, job: &Job) -> Result<(), Stop> {
+        let done = bug::caught(self.job(slot, job)).await;
+        done.unwrap_or_else(|message| Err(Stop::Key { reason: "bug", message }))
+    }
+
     async fn job(&self, slot: &mut Slot, job: &Job) -> Result<(), Stop> {
         match &job.subject {
             Subject::Version(id) => self.one_version(slot, id, &job.waiting).await,

@@ -1,16 +1,20 @@
 //! The log's own dangers, and reading a stretch of it once more, with the real binary at work.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use twinlog_log::{KafkaConfig, KafkaLog, Log, TopicName, TopicPartition};
+use twinlog_control::Control;
+use twinlog_log::clock::{Clock, Ids, SystemClock};
+use twinlog_log::{KafkaConfig, KafkaLog, Log, TopicName, TopicPartition, Topics};
 use twinlog_tests::{lab::Stage, lab_error::LabError, refused::Refused, site::Site, until::until};
 
 use crate::scenario::{Failure, Outcome, scenarios};
 
-scenarios!(running: a_stretch_is_read_once_more, what_is_late_and_what_is_lost_is_told);
+scenarios!(running:
+    a_lost_topic_is_told_until_it_is_made_anew, a_stretch_is_read_once_more, what_is_late_and_what_is_lost_is_told);
 
 const SOON: Duration = Duration::from_secs(90);
 const LINK: &str = "east>west";
@@ -93,6 +97,29 @@ async fn changes(stage: &Stage) -> Result<(KafkaLog, TopicName), Failure> {
     Ok((log, TopicName::new(format!("{}.changes.east.{}", parts.prefix, stage.bucket))?))
 }
 
+async fn control_of_west(stage: &Stage) -> Result<Control, Failure> {
+    let parts = stage.deployment.parts();
+    let log = KafkaLog::connect(KafkaConfig::new(parts.brokers.as_str(), "control")).await?;
+    let clock = Arc::new(SystemClock);
+    let ids = Ids::new(Arc::<SystemClock>::clone(&clock), 1);
+    Ok(Control::new(Arc::new(log), &Topics::new(&parts.prefix)?, &"west".parse()?, clock, ids))
+}
+
+/// Waits until what is born is younger than the bucket's enabling by every clock: before, a loss is for a person to judge.
+async fn surely_enabled(stage: &Stage) -> Outcome {
+    let (control, bucket) = (control_of_west(stage).await?, stage.bucket.parse()?);
+    until("the bucket did not count as enabled", SOON, async || {
+        let loaded = control.load().await.map_err(|error| error.to_string());
+        let since = loaded.map(|()| control.unbroken(&bucket).and_then(|unbroken| unbroken.since_us));
+        Ok(match since {
+            Ok(Some(since_us)) if since_us < SystemClock.now_us() => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+    })
+    .await?;
+    Ok(())
+}
+
 /// Scenario: a bucket waits until half of its topic's retention is used up; then the log deletes what waits. Guarantees:
 /// the alarm is in status and metrics before; what was lost is a request to sweep with its remedy, in status; what comes
 /// later crosses; the bucket is swept by itself, so that what was lost crosses too, and the request is taken back.
@@ -100,6 +127,7 @@ async fn what_is_late_and_what_is_lost_is_told(stage: &mut Stage) -> Outcome {
     put(stage, "before").await?;
     stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
     let name = stage.bucket.clone();
+    surely_enabled(stage).await?;
     stage.deployment.run(&["bucket", "pause", &name, "--from", "east"]).await?;
     says(stage, "paused", true).await?;
     for number in 0..8 {
@@ -133,5 +161,39 @@ async fn what_is_late_and_what_is_lost_is_told(stage: &mut Stage) -> Outcome {
     .await?;
     stage.deployment.equal(&name, u64::MAX, SOON).await?;
     says(stage, "to be swept", false).await?;
+    Ok(())
+}
+
+/// Scenario: somebody deletes a bucket's change topic; west's Twinlog is started again meanwhile, and objects are written.
+/// Guarantees: status and doctor name the topic and the remedy for as long as it is gone, whatever process runs; made anew,
+/// the bucket is swept by itself, and what was written meanwhile crosses. Deleted after `bucket disable`, nothing is told.
+async fn a_lost_topic_is_told_until_it_is_made_anew(stage: &mut Stage) -> Outcome {
+    put(stage, "before").await?;
+    stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
+    surely_enabled(stage).await?;
+    let (log, topic) = changes(stage).await?;
+    log.delete_topic(&topic).await?;
+    says(stage, "topic-gone", true).await?;
+    stage.deployment.stop(Site::West).await?;
+    stage.deployment.start(Site::West)?;
+    stage.deployment.ready(Site::West).await?;
+    put(stage, "meanwhile").await?;
+    says(stage, "topic-gone", true).await?;
+    let name = stage.bucket.clone();
+    stage.deployment.run(&["bucket", "enable", &name]).await?;
+    stage.deployment.equal(&name, u64::MAX, SOON).await?;
+    says(stage, "topic-gone", false).await?;
+    says(stage, "to be swept", false).await?;
+
+    stage.deployment.run(&["bucket", "disable", &name]).await?;
+    log.delete_topic(&topic).await?;
+    let control = control_of_west(stage).await?;
+    until("the topic stayed on record", SOON, async || {
+        let loaded = control.load().await.map_err(|error| error.to_string());
+        let seen = loaded.map(|()| control.topic_seen(&topic));
+        Ok(if seen == Ok(None) { Ok(()) } else { Err(format!("{seen:?}")) })
+    })
+    .await?;
+    says(stage, "topic-gone", false).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A record over which the plan breaks, and a record of a newer release.
+//! A record over which planning or acting breaks, and a record of a newer release.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use twinlog_log::TopicPartition;
 use twinlog_log::lane::{Handler, Slot};
 use twinlog_schemas::{Basis, Codec, EventType, HoldTold, PublishedSchema, RecordKind, Told};
 use twinlog_site::Reading;
+use twinlog_site::fault::Fault;
 
 use super::lab::{Lab, Setup, tags};
 use crate::observe::Outcome;
@@ -83,6 +84,24 @@ async fn a_plan_that_breaks_holds_the_partition_and_nothing_else() {
     assert!(lab.holds.control().stuck(&partition).is_none());
     let told: Vec<_> = lab.heard.events().iter().filter_map(twinlog_schemas::CloudEvent::event_type).collect();
     assert_eq!(told, [EventType::HoldBegun, EventType::HoldEnded]);
+}
+
+/// Scenario: acting panics over one change event, on its way to the target's store.
+/// Guarantee: the same, and the next try applies it.
+#[tokio::test(start_paused = true)]
+async fn an_act_that_breaks_holds_the_partition_and_nothing_else() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    let birth = lab.event(&version, Told::Born).await;
+    let record = lab.change_record(lab.codec.encode_change(&birth).unwrap().into());
+    lab.target.push("put_object", Fault::Panic);
+    let mut slot = Slot::free();
+    lab.apply.handle(&mut slot, std::slice::from_ref(&record)).await;
+    assert!(slot.given_back(), "it is not done");
+    assert!(lab.holds.control().stuck(&record.position.partition).is_some());
+    lab.handle(&record).await;
+    lab.assert_same(&version).await;
+    assert!(lab.holds.control().stuck(&record.position.partition).is_none());
 }
 
 /// Guarantee: the same of a fact: it is merged, and not committed.

@@ -8,6 +8,7 @@ use twinlog_log::fault::Fault;
 use twinlog_log::{Log, LogErrorKind, Record};
 use twinlog_schemas::{Told, VersionKind};
 use twinlog_site::SiteErrorKind;
+use twinlog_site::fault::Fault as SiteFault;
 use twinlog_site::memory::{ClientPut, Quirks};
 
 use super::world::{World, told};
@@ -58,6 +59,20 @@ async fn a_replayed_notice_is_no_copy_of_itself() {
         world.capture_all().await;
         assert_eq!(world.events().len(), events);
     }
+}
+
+/// Scenario: capture has a bug that shows over one key, and a client writes to it and to another one.
+/// Guarantees: the notice is a dead letter, and the other key is captured.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_bug_that_shows_over_one_key_is_a_dead_letter() {
+    let world = World::new(Quirks::rustfs()).await;
+    world.faults.strike("bucket/key", SiteFault::Panic);
+    world.put(b"a");
+    let other = ClientPut { body: Bytes::from_static(b"b"), ..ClientPut::default() };
+    world.client.put(&world.bucket, &"other".parse().unwrap(), &other).unwrap();
+    world.settle().await;
+    assert_eq!((world.letters(), world.events().len()), (vec!["bug".to_owned()], 1));
+    assert!(world.control().is_empty(), "{:?}", world.control());
 }
 
 /// Scenario: the whole bucket is closed to Twinlog, then opened again.

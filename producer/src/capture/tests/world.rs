@@ -40,11 +40,15 @@ impl Clock for Ticking {
 
 /// Fails the calls of the store that name a key, for as long as it is set.
 #[derive(Default)]
-pub(super) struct OneKey(Mutex<Option<(&'static str, SiteErrorKind)>>);
+pub(super) struct OneKey(Mutex<Option<(&'static str, SiteFault)>>);
 
 impl OneKey {
     pub(super) fn fail(&self, named: &'static str, kind: SiteErrorKind) {
-        *self.0.lock().unwrap() = Some((named, kind));
+        self.strike(named, SiteFault::Reject(kind));
+    }
+
+    pub(super) fn strike(&self, named: &'static str, fault: SiteFault) {
+        *self.0.lock().unwrap() = Some((named, fault));
     }
 
     pub(super) fn mend(&self) {
@@ -55,7 +59,7 @@ impl OneKey {
 impl FaultPlan for OneKey {
     fn next(&self, _operation: &'static str, subject: &str) -> Option<SiteFault> {
         let failing = *self.0.lock().unwrap();
-        failing.filter(|(named, _)| subject.contains(named)).map(|(_, kind)| SiteFault::Reject(kind))
+        failing.filter(|(named, _)| subject.contains(named)).map(|(_, fault)| fault)
     }
 }
 

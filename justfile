@@ -8,7 +8,7 @@ target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 release := quote(target / "release")
 
 # End-to-end tests wait more than they compute: more of them at a time than there are cores.
-export RUST_TEST_THREADS := env("RUST_TEST_THREADS", "5")
+export RUST_TEST_THREADS := env("RUST_TEST_THREADS", "7")
 
 # Lists the tasks.
 default:

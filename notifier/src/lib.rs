@@ -39,6 +39,8 @@ pub use subject::{Ends, Kind, Subject};
 pub use windows::{Closed, Rules, Windows};
 
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

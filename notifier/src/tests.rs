@@ -60,7 +60,7 @@ impl World {
         Self { log, topics, clock, ids, control, _following }
     }
 
-    fn tell(&self) -> Arc<dyn Tell> {
+    pub(crate) fn tell(&self) -> Arc<dyn Tell> {
         let home: Arc<dyn Log> = Arc::new(self.log.clone());
         Arc::new(TellTopic::new(home, &self.topics, &site("west"), Arc::clone(&self.clock), self.ids.clone()))
     }

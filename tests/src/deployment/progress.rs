@@ -16,7 +16,7 @@ use rdkafka::{
     message::OwnedMessage,
 };
 use twinlog_schemas::{
-    ChangeEvent, Fact,
+    ChangeEvent, Fact, Receipt,
     codec::{Codec, DecodeError},
 };
 
@@ -123,6 +123,14 @@ impl Progress {
     /// Where the broker does not answer, or a record is no fact.
     pub async fn facts(&self, site: Site) -> Result<Vec<Fact>, LabError> {
         self.decoded(format!("facts.{site}"), |codec, bytes| codec.decode_fact(bytes)).await
+    }
+
+    /// The receipts of the writes into a site, in the order of each key.
+    ///
+    /// # Errors
+    /// Where the broker does not answer, or a record is no receipt.
+    pub async fn receipts(&self, site: Site) -> Result<Vec<Receipt>, LabError> {
+        self.decoded(format!("receipts.{site}"), |codec, bytes| codec.decode_receipt(bytes)).await
     }
 
     async fn decoded<T>(

@@ -42,6 +42,8 @@ impl Wanted {
 pub enum Fault {
     /// The store never sees it; the client gets a 503.
     Reject,
+    /// The store never sees it; the client gets this status with an error of S3 by this code.
+    Refuse(u16, &'static str),
     /// The store acts, its answer is swallowed, and the connection closes.
     FailAfterWrite,
     /// The store acts and its answer is held until [`super::Proxy::mend`] or the client gives up.

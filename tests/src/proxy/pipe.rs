@@ -17,7 +17,18 @@ use super::{
 };
 
 const CHUNK: usize = 16 * 1024;
-const REJECTED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/// What the client gets for a request that the store never sees; nothing where the fault lets it through.
+fn refusal(fault: Option<Fault>) -> Option<String> {
+    let (status, body) = match fault {
+        Some(Fault::Reject) => (503, String::new()),
+        Some(Fault::Refuse(status, code)) => {
+            (status, format!("<Error><Code>{code}</Code><Message>by the proxy</Message></Error>"))
+        }
+        _ => return None,
+    };
+    let (kind, length) = ("content-type: application/xml", body.len());
+    Some(format!("HTTP/1.1 {status} Refused\r\n{kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"))
+}
 
 /// What the two directions of a connection know of each other.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +39,7 @@ struct Exchange {
     answering: bool,
     /// Counts requests, so that the answering direction sees where one begins.
     number: u64,
-    /// Whether the client is to be told 503 and be gone.
+    /// Whether the client is to be told that it is refused, and be gone.
     rejected: bool,
 }
 
@@ -92,7 +103,7 @@ impl Direction {
                 first = false;
             }
             let fault = self.exchange.borrow().fault;
-            if fault == Some(Fault::Reject) {
+            if refusal(fault).is_some() {
                 self.exchange.send_modify(|exchange| exchange.rejected = true);
                 return std::future::pending().await;
             }
@@ -141,7 +152,8 @@ impl Direction {
             let read = tokio::select! {
                 read = self.from.read(&mut chunk) => read,
                 true = async { exchange.wait_for(|exchange| exchange.rejected).await.is_ok() } => {
-                    let _told = self.to.write_all(REJECTED).await;
+                    let refusal = refusal(exchange.borrow().fault).unwrap_or_default();
+                    let _told = self.to.write_all(refusal.as_bytes()).await;
                     return;
                 }
             };

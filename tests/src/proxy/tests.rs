@@ -64,6 +64,9 @@ async fn a_rejected_request_never_arrives() {
     bench.proxy.inject(Wanted::new("PUT", "b"), Fault::Reject);
     assert_eq!(bench.put("a", b"1".to_vec()).await.unwrap().0, 200);
     assert_eq!(bench.put("b", b"1".to_vec()).await.unwrap().0, 503);
+    bench.proxy.inject(Wanted::new("PUT", "b"), Fault::Refuse(409, "InvalidBucketState"));
+    let (status, body) = bench.put("b", b"1".to_vec()).await.unwrap();
+    assert_eq!((status, String::from_utf8_lossy(&body).contains("<Code>InvalidBucketState</Code>")), (409, true));
     assert_eq!(bench.put("b", b"1".to_vec()).await.unwrap().0, 200);
     assert_eq!((bench.reached(), bench.proxy.unused()), (2, 0));
     assert_eq!((puts_of_a.load(Ordering::SeqCst), gets.load(Ordering::SeqCst)), (1, 0));

@@ -293,25 +293,35 @@ async fn captured(stage: &Stage, name: &str) -> Outcome {
     Ok(())
 }
 
-/// Scenario: the store's own replication of the bucket is switched on at the source; then Twinlog may not read the bucket
-/// there any more. Guarantees: the first is a hold; the second marks the bucket dirty at its producer, with no dead letter.
+/// Scenario: the store's own replication of the bucket is switched on at the source, then at the target; then Twinlog may
+/// not read the bucket at the source any more. Guarantees: the first two are holds; the third marks the bucket dirty at its producer, with no dead letter.
 /// Other buckets go on, and both end by themselves.
 async fn the_stores_own_replication_and_a_source_closed(stage: &mut Stage) -> Outcome {
     let name = stage.bucket.clone();
     let (other, _lease) = other(stage, Lock::On).await?;
-    let (aside, east) = (format!("{name}-aside"), stage.at(Site::East).client);
-    bucket::make(&stage.at(Site::West).client, &aside, Lock::On).await?;
+    let aside = format!("{name}-aside");
+    for site in Site::BOTH {
+        bucket::make(&stage.at(site).client, &aside, Lock::On).await?;
+    }
     crosses(stage, &name, "first").await?;
-    stage.deployment.run(&["bucket", "pause", &name, "--from", "east"]).await?;
-    put(stage, Site::East, &name, "while both replicate").await?;
-    own::replicate((&*stage.store(Site::East).await, &name), (&*stage.store(Site::West).await, &aside)).await?;
-    restart(stage, Site::West).await?;
-    stage.deployment.run(&["bucket", "resume", &name, "--from", "east"]).await?;
-    held(stage, &name, Some("own-replication-on")).await?;
-    crosses(stage, &other, "first").await?;
-    east.delete_bucket_replication().bucket(&name).send().await?;
-    held(stage, &name, None).await?;
-    stage.deployment.equal(&name, u64::MAX, SOON).await?;
+    for site in Site::BOTH {
+        let key = format!("while {site} replicates too");
+        stage.deployment.run(&["bucket", "pause", &name, "--from", "east"]).await?;
+        put(stage, Site::East, &name, &key).await?;
+        {
+            // In this order always: two tests may want both.
+            let (east, west) = (stage.store(Site::East).await, stage.store(Site::West).await);
+            let (here, there) = if site == Site::East { (&*east, &*west) } else { (&*west, &*east) };
+            own::replicate((here, &name), (there, &aside)).await?;
+        }
+        restart(stage, Site::West).await?;
+        stage.deployment.run(&["bucket", "resume", &name, "--from", "east"]).await?;
+        held(stage, &name, Some("own-replication-on")).await?;
+        crosses(stage, &other, &key).await?;
+        stage.at(site).client.delete_bucket_replication().bucket(&name).send().await?;
+        held(stage, &name, None).await?;
+        stage.deployment.equal(&name, u64::MAX, SOON).await?;
+    }
 
     let who = twinlog_principal();
     let closed = denied(stage, &["s3:GetObject", "s3:GetObjectVersion"])?;

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use aws_sdk_s3::primitives::ByteStream;
+use twinlog_log::{KafkaConfig, KafkaLog, Ledger, Log, TopicPartition, Topics};
 use twinlog_tests::{
     bucket::Lock,
     compare::{Listing, list},
@@ -9,17 +11,19 @@ use twinlog_tests::{
     kills::{self, Account, Fleet, Kills, Watch},
     lab::{Own, Stage, StageOptions},
     load::Load,
+    proxy::{Fault, Wanted},
     site::Site,
     until::until,
     workload::Mix,
 };
 
-use crate::scenario::{Outcome, scenarios};
+use crate::scenario::{Failure, Outcome, scenarios};
 
 const PROXIED: StageOptions = StageOptions { own: Own::Nothing, lock: Lock::On, proxies: true };
 
 scenarios!(
     prepared:
+    done_above_a_stuck_key(PROXIED),
     killed_at_random(PROXIED),
     shared_by_several(PROXIED),
     stopped_past_their_session(PROXIED),
@@ -38,6 +42,56 @@ async fn killed_at_random(stage: &mut Stage) -> Outcome {
     let report = kills::run(&stage.deployment, &stage.bucket, ways, Kills { seed, kills: 10 }).await?;
     println!("kills on {}, seed {seed}: {report}", stage.kind());
     Ok(())
+}
+
+/// Scenario: one key is refused while a hundred others cross; then its consumer is killed (SIGKILL) and started again, and the
+/// key is taken. Guarantee: of all that stands behind that key in the log nothing is done again, because the commit says
+/// what was finished above it.
+async fn done_above_a_stuck_key(stage: &mut Stage) -> Outcome {
+    const OTHERS: usize = 100;
+    stage.deployment.change(|parts| parts.pace = Pace::Brief)?;
+    stage.deployment.enable(&stage.bucket).await?;
+    stage.deployment.start_both().await?;
+    let [_, west] = stage.proxies.as_ref().ok_or("no proxies")?;
+    (0..1_000).for_each(|_| west.inject(Wanted::new("PUT", "/stuck?"), Fault::Reject));
+    let east = stage.at(Site::East);
+    for key in std::iter::once("stuck".to_owned()).chain((0..OTHERS).map(|number| format!("other {number}"))) {
+        east.client.put_object().bucket(&east.name).key(key).body(ByteStream::from_static(b"content")).send().await?;
+    }
+    until("the others were not committed as done", SOON, async || {
+        let undone = undone(stage).await.map_err(|error| error.to_string());
+        Ok(if undone == Ok(1) { Ok(()) } else { Err(format!("not done: {undone:?}")) })
+    })
+    .await?;
+    stage.deployment.kill(Site::West)?;
+    stage.proxies.iter().flatten().for_each(|way| way.withdraw());
+    stage.deployment.start(Site::West)?;
+    stage.deployment.equal(&stage.bucket, u64::MAX, SOON).await?;
+    let labels = [("link", "east>west"), ("bucket", stage.bucket.as_str())];
+    let done = stage.deployment.metrics(Site::West).await?.sum("twinlog_events_done_total", &labels);
+    assert_eq!(done, 1.0, "records of the link that the new process has done");
+    Ok(())
+}
+
+/// How many change events from the east the consumer at the west has not committed as done.
+async fn undone(stage: &Stage) -> Result<i64, Failure> {
+    let parts = stage.deployment.parts();
+    let (topics, west) = (Topics::new(&parts.prefix)?, "west".parse()?);
+    let changes = topics.changes(&"east".parse()?, &stage.bucket.parse()?);
+    let log = KafkaLog::connect(KafkaConfig::new(parts.brokers.as_str(), "kills")).await?;
+    let partitions = log.topic(&changes).await?.map_or(0, |info| info.partitions);
+    let partitions: Vec<_> =
+        (0..partitions).map(|partition| TopicPartition { topic: changes.clone(), partition }).collect();
+    let committed = log.committed(&topics.group(&west, "apply"), &partitions).await?;
+    let mut undone = 0;
+    for partition in &partitions {
+        let next = log.watermarks(partition).await?.next;
+        undone += match committed.get(partition) {
+            Some(committed) => Ledger::restore(committed)?.undone_below(next),
+            None => next,
+        };
+    }
+    Ok(undone)
 }
 
 /// Scenario: under load two more consumers join the one beside a site; then each in turn is stopped in good order and

@@ -14,6 +14,7 @@ mod chaos;
 mod dangers;
 mod dlq;
 mod doors;
+mod guards;
 mod holds;
 mod kafka_away;
 mod kills;

@@ -21,24 +21,6 @@ use twinlog_tests::until::until;
 use crate::way::{BODY, BUCKET, config, put, read, replica, version, wall_clock};
 use crate::{AGAIN, dead, means};
 
-pub const SHOWN: &[&str] = &[
-    "refused",
-    "403 for one key",
-    "403 for all",
-    "expired credentials",
-    "clock skew refused",
-    "NoSuchBucket",
-    "NoSuchVersion",
-    "versioning suspended at target",
-    "versioning suspended at source",
-    "lock missing",
-    "locked version",
-    "InvalidObjectName",
-    "EntityTooLarge",
-    "digest mismatch",
-    "truncated body",
-];
-
 /// Versioned, without object lock.
 const PLAIN: &str = "plain";
 
@@ -205,9 +187,9 @@ impl Bench {
         let held = |reason| (AtCapture::Retry, Verdict::HoldBucket(reason), Verdict::HoldBucket(reason));
         for (access_key, secret) in [("client", "wrong-secret"), ("nobody", "client-secret")] {
             let error = read(&self.site(access_key, secret), &version("key")).await.unwrap_err();
-            means("expired credentials", &error, Kind::Credentials, held(Reason::Credentials));
+            means("wrong credentials", &error, Kind::Credentials, held(Reason::Credentials));
             let error = put(&self.site(access_key, secret), &replica(&version("key"))).await.map(drop).unwrap_err();
-            means("expired credentials", &error, Kind::Credentials, held(Reason::Credentials));
+            means("wrong credentials", &error, Kind::Credentials, held(Reason::Credentials));
         }
         let ahead = wall_clock(Duration::from_secs(3_600));
         let site = S3Site::new(self.config("client", "client-secret", &self.store.endpoint()), ahead).unwrap();

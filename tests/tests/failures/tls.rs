@@ -15,8 +15,6 @@ use twinlog_site::SiteErrorKind as Kind;
 use crate::way::{BODY, config, digest, put, read, replica, site, trusting, version};
 use crate::{AGAIN, means};
 
-pub const SHOWN: &[&str] = &["TLS"];
-
 const KEY: &[u8] = include_bytes!("../../fixtures/tls/server.key");
 
 /// A store with this certificate, which answers every request with the body; its endpoint.
@@ -47,7 +45,7 @@ async fn store(certificate: &[u8]) -> String {
 /// Scenario: stores with certificates of an authority that nobody trusts, of another name, and that ran out.
 /// Guarantees: nothing is sent, and it is waited for; one with a good certificate is read.
 #[tokio::test]
-async fn certificates_are_checked() {
+pub async fn certificates_are_checked() {
     let good = store(include_bytes!("../../fixtures/tls/good.pem")).await;
     assert_eq!(read(&trusting(&good), &version("key")).await.unwrap(), BODY);
     let refused = [
@@ -60,6 +58,6 @@ async fn certificates_are_checked() {
         let error = put(&site, &replica(&version("key"))).await.map(drop).unwrap_err();
         means(&format!("TLS: {name}"), &error, Kind::Untrusted, AGAIN);
         assert!(!error.outcome_unknown, "{name}: {error}");
-        means(name, &read(&site, &version("key")).await.unwrap_err(), Kind::Untrusted, AGAIN);
+        means("TLS", &read(&site, &version("key")).await.unwrap_err(), Kind::Untrusted, AGAIN);
     }
 }

@@ -115,8 +115,13 @@ struct World {
 impl World {
     async fn new() -> Self {
         let world = Self { log: MemoryLog::new(), topics: Topics::new("t").unwrap() };
+        world.make().await;
+        world
+    }
+
+    async fn make(&self) {
         let spec = TopicSpec {
-            name: world.topics.control(&site("west")),
+            name: self.topics.control(&site("west")),
             partitions: 1,
             replication_factor: 1,
             min_insync_replicas: 1,
@@ -125,8 +130,7 @@ impl World {
             retention_bytes: -1,
             max_message_bytes: 1 << 20,
         };
-        world.log.create_topic(&spec).await.unwrap();
-        world
+        self.log.create_topic(&spec).await.unwrap();
     }
 
     fn control(&self, seed: u64) -> Arc<Control> {
@@ -184,6 +188,42 @@ async fn an_older_record_learnt_later_changes_nothing() {
     late.remove(Key::Hold(Scope::Bucket(bucket()))).await;
     late.load().await.unwrap();
     assert_eq!(late.stopped(&bucket()), None);
+}
+
+/// Scenario: the control topic is deleted and made anew while a process follows it; another one has written there already.
+/// Guarantees: what the process knew is on record again, but not over what is newer; what comes later is seen.
+#[tokio::test(start_paused = true)]
+async fn a_topic_made_anew_is_given_what_was_known() {
+    let world = World::new().await;
+    let control = world.control(1);
+    let link = Scope::Link(site("east"));
+    let of_link = |message: &str| {
+        let (reason, message) = (Reason::Credentials, message.to_owned());
+        Entry::Hold(Scope::Link(site("east")), Hold { reason, message, since_us: 1, schema: None })
+    };
+    for _ in 0..3 {
+        control.put(hold(Reason::AccessDenied)).await;
+        control.put(of_link("old")).await;
+    }
+    let following = Arc::clone(&control);
+    tokio::spawn(async move { following.follow(|_| ()).await });
+    control.loaded().await;
+
+    let topic = world.topics.control(&site("west"));
+    world.log.delete_topic(&topic);
+    world.make().await;
+    let other = world.control(2);
+    other.put(of_link("new")).await;
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(control.hold(&link).unwrap().message, "new");
+    let fresh = world.control(3);
+    fresh.load().await.unwrap();
+    assert_eq!(fresh.holds().len(), 2, "{:?}", fresh.holds());
+    assert_eq!(fresh.hold(&link).unwrap().message, "new");
+
+    other.remove(Key::Hold(Scope::Bucket(bucket()))).await;
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(control.hold(&Scope::Bucket(bucket())), None, "it hears of what comes later");
 }
 
 #[tokio::test(start_paused = true)]

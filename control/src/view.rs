@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use twinlog_log::clock::{Clock, Ids};
-use twinlog_log::{Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicName, TopicPartition, Topics};
+use twinlog_log::{
+    Backoff, Fetched, Headers, Log, LogError, LogErrorKind, Record, TopicId, TopicName, TopicPartition, Topics,
+};
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::entry::{
@@ -20,7 +22,8 @@ use crate::sweep::Sweep;
 ///
 /// - **Own writes** are seen at once; those of other processes when the follower has read them, a moment later.
 /// - **Order**: of one key the record with the highest offset counts, in whatever order it became known.
-/// - **Durability**: [`Control::put`] and [`Control::remove`] return once the log has it; they keep trying.
+/// - **Durability**: [`Control::put`] and [`Control::remove`] return once the log has it; they keep trying. A topic that is
+///   made anew while a process follows it is given what that process knew.
 pub struct Control {
     log: Arc<dyn Log>,
     partition: TopicPartition,
@@ -38,7 +41,20 @@ struct Records(BTreeMap<Key, Held>);
 struct Held {
     /// `None` once it was taken back: kept, because an older record may become known later.
     entry: Option<Entry>,
+    /// Of its record; [`OF_ANOTHER`] where the topic that had it is gone.
     offset: i64,
+}
+
+/// Below every offset.
+const OF_ANOTHER: i64 = -1;
+
+/// How far a follower has come.
+#[derive(Default)]
+struct Followed {
+    /// The next offset to read.
+    from: Option<i64>,
+    /// Of which topic, where the cluster has ids.
+    id: Option<TopicId>,
 }
 
 impl Control {
@@ -67,17 +83,17 @@ impl Control {
     /// Reads the topic for as long as the process runs; `trouble` hears what stands in the way, and `None` once it is
     /// over. A topic that does not exist yet is looked for again.
     pub async fn follow(&self, trouble: impl Fn(Option<&LogError>) + Send + Sync) {
-        let mut from = None;
+        let mut followed = Followed::default();
         let mut waits = Backoff::PROMPT.delays(self.ids.seed());
         loop {
             let Err(error) = self
-                .read_on(&mut from, &mut || {
+                .read_on(&mut followed, &mut || {
                     waits = Backoff::PROMPT.delays(self.ids.seed());
                     trouble(None);
                 })
                 .await;
             if error.kind == LogErrorKind::OffsetOutOfRange {
-                from = None;
+                followed.from = None;
             }
             trouble(Some(&error));
             waits.wait().await;
@@ -126,14 +142,25 @@ impl Control {
 
     async fn read_on(
         &self,
-        from: &mut Option<i64>,
+        followed: &mut Followed,
         reads: &mut (dyn FnMut() + Send),
     ) -> Result<std::convert::Infallible, LogError> {
+        let id = self.log.identities(std::slice::from_ref(self.topic())).await?.remove(self.topic());
+        let mut anew = followed.id.zip(id).is_some_and(|(before, now)| before != now);
+        if anew {
+            tracing::error!(topic = %self.topic(), "the control topic was made anew: what is known goes on record again");
+            followed.from = None;
+            self.records().0.values_mut().for_each(|held| held.offset = OF_ANOTHER);
+        }
+        followed.id = id.or(followed.id);
         let ends = self.log.watermarks(&self.partition).await?;
-        let start = from.unwrap_or(ends.first);
+        let start = followed.from.unwrap_or(ends.first);
         let reader = self.log.reader(&self.group()).await?;
         let mut records = reader.assign(&self.partition, start).await?;
         if start >= ends.next {
+            if std::mem::take(&mut anew) {
+                self.put_again().await;
+            }
             self.loaded.send_replace(true);
         }
         reads();
@@ -141,8 +168,11 @@ impl Control {
             let record = records.next().await?;
             let next = record.position.offset + 1;
             self.learn(&record);
-            *from = Some(next);
+            followed.from = Some(next);
             if next >= ends.next {
+                if std::mem::take(&mut anew) {
+                    self.put_again().await;
+                }
                 self.loaded.send_replace(true);
             }
         }
@@ -196,6 +226,15 @@ impl Control {
     pub async fn remove(&self, key: Key) {
         let offset = self.append(&key, None).await;
         self.keep(key, None, offset);
+    }
+
+    /// Puts what only a topic had that is gone on record in the one that has its name now.
+    async fn put_again(&self) {
+        let only_here = |held: &Held| held.entry.clone().filter(|_| held.offset == OF_ANOTHER);
+        let lost: Vec<Entry> = self.records().0.values().filter_map(only_here).collect();
+        for entry in lost {
+            self.put(entry).await;
+        }
     }
 
     /// A person lets a bucket go on: what it is held for counts as seen, and its two ends as they are now as the right

@@ -14,7 +14,7 @@ use twinlog_tests::{lab::Stage, lab_error::LabError, refused::Refused, site::Sit
 use crate::scenario::{Failure, Outcome, scenarios};
 
 scenarios!(running:
-    a_lost_topic_is_told_until_it_is_made_anew, a_stretch_is_read_once_more, what_is_late_and_what_is_lost_is_told);
+    a_lost_control_topic_is_written_again, a_lost_topic_is_told_until_it_is_made_anew, a_stretch_is_read_once_more, what_is_late_and_what_is_lost_is_told);
 
 const SOON: Duration = Duration::from_secs(90);
 const LINK: &str = "east>west";
@@ -195,5 +195,28 @@ async fn a_lost_topic_is_told_until_it_is_made_anew(stage: &mut Stage) -> Outcom
     })
     .await?;
     says(stage, "topic-gone", false).await?;
+    Ok(())
+}
+
+/// Scenario: somebody deletes a site's control topic while a person has paused a bucket, and makes it anew.
+/// Guarantees: what the running process knows is on record again: the pause stands, also after a restart, and a person's
+/// word ends it.
+async fn a_lost_control_topic_is_written_again(stage: &mut Stage) -> Outcome {
+    let name = stage.bucket.clone();
+    stage.deployment.run(&["bucket", "pause", &name, "--from", "east"]).await?;
+    says(stage, "paused", true).await?;
+    put(stage, "while paused").await?;
+    let control = control_of_west(stage).await?;
+    let log = KafkaLog::connect(KafkaConfig::new(stage.deployment.parts().brokers.as_str(), "dangers")).await?;
+    log.delete_topic(control.topic()).await?;
+    says(stage, "paused", false).await?;
+    stage.deployment.run(&["bucket", "enable", &name]).await?;
+    says(stage, "paused", true).await?;
+    stage.deployment.stop(Site::West).await?;
+    stage.deployment.start(Site::West)?;
+    stage.deployment.ready(Site::West).await?;
+    says(stage, "paused", true).await?;
+    stage.deployment.run(&["bucket", "resume", &name, "--from", "east"]).await?;
+    stage.deployment.equal(&name, u64::MAX, SOON).await?;
     Ok(())
 }

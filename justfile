@@ -4,8 +4,9 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 # It may be in the cache only, not on PATH.
 just := quote(just_executable())
-target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
-release := quote(target / "release")
+# Said to cargo, so that no other configuration of its own is at odds with where binaries are looked for.
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+release := quote(CARGO_TARGET_DIR / "release")
 
 # End-to-end tests wait more than they compute: more of them at a time than there are cores.
 export RUST_TEST_THREADS := env("RUST_TEST_THREADS", "7")

@@ -202,9 +202,17 @@ pub struct TopicGone {
 impl TopicGone {
     /// The word for it, where reasons of holds are told.
     pub const REASON: &'static str = "topic-gone";
+
     /// What a person does about it.
-    pub const REMEDY: &'static str = "nothing of it is replicated: `twinlog bucket enable` makes it anew, and the bucket is swept by itself; \
-         `twinlog bucket disable` says that it is not wanted any more";
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        if self.bucket.is_some() {
+            "nothing of it is replicated: `twinlog bucket enable` makes it anew, and the bucket is swept by itself; \
+             `twinlog bucket disable` says that it is not wanted any more"
+        } else {
+            "`twinlog bucket enable` of any bucket of the site makes it anew; what it told of is swept by itself"
+        }
+    }
 
     /// What was seen, in words.
     #[must_use]

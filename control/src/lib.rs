@@ -17,7 +17,7 @@
 //! | `swept` | whoever sweeps | nobody: the next one replaces it |
 //! | `sweep` | whoever finds that records of the log are gone unread | a sweep; `bucket release --swept` |
 //! | `late` | the owner of lane 0 | the same |
-//! | `topic` | the first process that reads the topic, and each that finds it changed or gone; `bucket enable`, `disable` | `bucket disable`, once it is gone; whoever finds it gone after that |
+//! | `topic` | the first process that reads the topic, and each that finds it changed or gone; `bucket enable`, `disable` | whoever finds it gone, where the configuration does not speak of it any more |
 //! | `rewind` | `offsets rewind` | the owner of the partition's lane, once it has begun there |
 //! | `stuck` | the owner of the partition's lane | the same, once the record is done |
 //! | `schema` | every producer beside the site | nobody |

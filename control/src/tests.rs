@@ -211,6 +211,7 @@ async fn a_topic_made_anew_is_given_what_was_known() {
 
     let topic = world.topics.control(&site("west"));
     world.log.delete_topic(&topic);
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     world.make().await;
     let other = world.control(2);
     other.put(of_link("new")).await;

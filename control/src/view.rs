@@ -33,6 +33,8 @@ pub struct Control {
     changed: Notify,
     /// Whether the follower has come to the end that the topic had when it began.
     loaded: watch::Sender<bool>,
+    /// One write of this process at a time: each is known here before the next one begins.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -69,6 +71,7 @@ impl Control {
             records: Mutex::default(),
             changed: Notify::new(),
             loaded: watch::Sender::new(false),
+            writing: tokio::sync::Mutex::default(),
         }
     }
 
@@ -146,21 +149,18 @@ impl Control {
         reads: &mut (dyn FnMut() + Send),
     ) -> Result<std::convert::Infallible, LogError> {
         let id = self.log.identities(std::slice::from_ref(self.topic())).await?.remove(self.topic());
-        let mut anew = followed.id.zip(id).is_some_and(|(before, now)| before != now);
-        if anew {
+        if followed.id.zip(id).is_some_and(|(before, now)| before != now) {
             tracing::error!(topic = %self.topic(), "the control topic was made anew: what is known goes on record again");
             followed.from = None;
             self.records().0.values_mut().for_each(|held| held.offset = OF_ANOTHER);
         }
         followed.id = id.or(followed.id);
-        let ends = self.log.watermarks(&self.partition).await?;
+        let mut ends = self.log.watermarks(&self.partition).await?;
         let start = followed.from.unwrap_or(ends.first);
         let reader = self.log.reader(&self.group()).await?;
         let mut records = reader.assign(&self.partition, start).await?;
         if start >= ends.next {
-            if std::mem::take(&mut anew) {
-                self.put_again().await;
-            }
+            self.put_one_again().await;
             self.loaded.send_replace(true);
         }
         reads();
@@ -170,8 +170,11 @@ impl Control {
             self.learn(&record);
             followed.from = Some(next);
             if next >= ends.next {
-                if std::mem::take(&mut anew) {
-                    self.put_again().await;
+                if self.lacks().is_some() {
+                    ends = self.log.watermarks(&self.partition).await?;
+                }
+                if next >= ends.next {
+                    self.put_one_again().await;
                 }
                 self.loaded.send_replace(true);
             }
@@ -213,27 +216,38 @@ impl Control {
 
     /// Puts an entry on record and returns once the log has it.
     pub async fn put(&self, entry: Entry) {
-        match entry.to_json() {
-            Ok(value) => {
-                let offset = self.append(&entry.key(), Some(value)).await;
-                self.keep(entry.key(), Some(entry), offset);
-            }
-            Err(error) => tracing::error!(%error, key = %entry.key(), "a control record cannot be encoded"),
-        }
+        let _alone = self.writing.lock().await;
+        self.write(entry.key(), Some(entry)).await;
     }
 
     /// Takes an entry back and returns once the log has that.
     pub async fn remove(&self, key: Key) {
-        let offset = self.append(&key, None).await;
-        self.keep(key, None, offset);
+        let _alone = self.writing.lock().await;
+        self.write(key, None).await;
     }
 
-    /// Puts what only a topic had that is gone on record in the one that has its name now.
-    async fn put_again(&self) {
-        let only_here = |held: &Held| held.entry.clone().filter(|_| held.offset == OF_ANOTHER);
-        let lost: Vec<Entry> = self.records().0.values().filter_map(only_here).collect();
-        for entry in lost {
-            self.put(entry).await;
+    /// Writes the entry, or that it was taken back.
+    async fn write(&self, key: Key, entry: Option<Entry>) {
+        match entry.as_ref().map(Entry::to_json).transpose() {
+            Ok(value) => {
+                let offset = self.append(&key, value).await;
+                self.keep(key, entry, offset);
+            }
+            Err(error) => tracing::error!(%error, %key, "a control record cannot be encoded"),
+        }
+    }
+
+    /// An entry that only a topic had that is gone.
+    fn lacks(&self) -> Option<Entry> {
+        self.records().0.values().find_map(|held| held.entry.clone().filter(|_| held.offset == OF_ANOTHER))
+    }
+
+    /// Puts one such entry on record in the topic that has the name now, once everything there has been read: one at a time,
+    /// each followed by what came meanwhile, so that none is put over what is newer.
+    async fn put_one_again(&self) {
+        let _alone = self.writing.lock().await;
+        if let Some(entry) = self.lacks() {
+            self.write(entry.key(), Some(entry)).await;
         }
     }
 
@@ -481,7 +495,8 @@ impl Control {
     /// The topics that were read and are gone, other than those that a person has given up.
     #[must_use]
     pub fn topics_gone(&self) -> BTreeMap<TopicName, TopicGone> {
-        self.topics_seen().into_iter().filter_map(|(topic, seen)| Some((topic, seen.gone?))).collect()
+        let gone = self.topics_seen().into_iter().filter(|(_, seen)| !seen.given_up);
+        gone.filter_map(|(topic, seen)| Some((topic, seen.gone?))).collect()
     }
 
     /// The records that speak of offsets of a topic.

@@ -64,10 +64,7 @@ impl Watch for LogWatch {
                 let message = format!("topic {topic} was deleted and made anew: what the old one had unread is gone");
                 self.request(topic, Why::TopicRecreated, &message, 0).await;
                 self.tell(EventType::TopicRecreated, topic, None, &message).await;
-                // What stands on record of the old one's offsets says nothing about the new one's.
-                for key in self.control.about(topic) {
-                    self.control.remove(key).await;
-                }
+                self.forget_offsets(topic).await;
                 self.remember(topic, seen).await;
             }
             Some(before) if before.now != seen.now => {
@@ -112,19 +109,23 @@ impl Watch for LogWatch {
         known
     }
 
+    fn misses(&self, topic: &TopicName) -> bool {
+        self.control.topic_seen(topic).is_some_and(|seen| seen.gone.is_some())
+    }
+
     async fn gone(&self, topic: &TopicName) {
         let Some(seen) = self.control.topic_seen(topic).filter(|seen| seen.gone.is_none()) else { return };
-        if seen.given_up {
-            tracing::info!(%topic, "its bucket was disabled, and it is gone");
-            self.control.remove(Key::Topic(topic.clone())).await;
-            return;
-        }
-        let message = TopicGone::message(topic);
-        tracing::error!(%topic, remedy = TopicGone::REMEDY, "{message}");
         let (source, bucket) = self.concerns(topic);
         let gone = TopicGone { since_us: self.clock.now_us(), source, bucket };
+        let (message, remedy, given_up) = (TopicGone::message(topic), gone.remedy(), seen.given_up);
+        self.forget_offsets(topic).await;
         self.remember(topic, TopicSeen { gone: Some(gone), ..seen }).await;
-        self.tell(EventType::TopicGone, topic, None, &message).await;
+        if given_up {
+            tracing::info!(%topic, "its bucket was disabled, and it is gone");
+        } else {
+            tracing::error!(%topic, remedy, "{message}");
+            self.tell(EventType::TopicGone, topic, None, &message).await;
+        }
     }
 
     async fn lost(&self, lost: &Lost) {
@@ -151,6 +152,13 @@ impl Watch for LogWatch {
 impl LogWatch {
     async fn remember(&self, topic: &TopicName, seen: TopicSeen) {
         self.control.put(Entry::Topic(topic.clone(), seen)).await;
+    }
+
+    /// What stands on record of a topic's offsets says nothing about those of another one by its name.
+    async fn forget_offsets(&self, topic: &TopicName) {
+        for key in self.control.about(topic) {
+            self.control.remove(key).await;
+        }
     }
 
     fn holds(&self, topic: &TopicName) -> Holds {

@@ -55,8 +55,10 @@ fn known(event: &CloudEvent, at_ms: i64) -> Option<Signal> {
         }
         EventType::TopicGone => {
             let LogTold { source_site, bucket, message, .. } = data(event)?;
+            let of_bucket = bucket.as_deref().and_then(|bucket| bucket.parse().ok());
+            let gone = TopicGone { since_us: at_ms * 1_000, source: source_site.parse().ok()?, bucket: of_bucket };
+            let said = Said { message, remedy: gone.remedy().to_owned(), ..Said::default() };
             let of = (source_site, bucket.unwrap_or_default(), TopicGone::REASON.to_owned());
-            let said = Said { message, remedy: TopicGone::REMEDY.to_owned(), ..Said::default() };
             signal(Kind::Hold, Change::Begun, of, 1, said)
         }
         kind @ (EventType::RecordsLost | EventType::TopicRecreated) => {

@@ -134,7 +134,7 @@ impl Stands<'_> {
         let gone = self.control.topics_gone().into_iter().map(|(topic, gone)| {
             let said = Said {
                 message: TopicGone::message(&topic),
-                remedy: TopicGone::REMEDY.to_owned(),
+                remedy: gone.remedy().to_owned(),
                 since_us: Some(gone.since_us),
                 ..Said::default()
             };

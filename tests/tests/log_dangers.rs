@@ -58,6 +58,10 @@ impl Watch for Reader {
         BTreeSet::new()
     }
 
+    fn misses(&self, _: &TopicName) -> bool {
+        false
+    }
+
     async fn gone(&self, _: &TopicName) {}
 
     async fn lost(&self, lost: &Lost) {
@@ -119,7 +123,7 @@ impl Running {
             member: "one".to_owned(),
             mark: "mark".to_owned(),
             lanes_topic: spec("lanes", 1).name,
-            sources: vec![Source { log: home, group: "apply".into(), wants: Arc::new(|name| name.as_str() == "data") }],
+            sources: vec![Source::of(home, "apply".into(), Arc::new(|name| name.as_str() == "data"))],
             handler: Arc::<Reader>::clone(reader),
             watch: Arc::<Reader>::clone(reader),
             config: LaneConfig { commit_every: Duration::from_millis(100), ..LaneConfig::default() },

@@ -1,6 +1,6 @@
 //! Disabling a bucket: the subscription goes, everything else stays.
 
-use twinlog_control::{Control, Entry, Key, TopicSeen, Unbroken};
+use twinlog_control::{Control, Entry, TopicSeen, Unbroken};
 use twinlog_log::TopicName;
 use twinlog_schemas::BucketName;
 use twinlog_site::{SiteErrorKind, SubscriptionChange};
@@ -30,17 +30,19 @@ pub async fn disable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec
             Err(error) => return Err(deployment.site_failed(&error)),
         });
         let wanted = wanted::of_bucket(&deployment.config, &name, bucket);
+        let found = deployment.topics(&wanted.cluster).await?.remove(&wanted.spec.name);
+        let partitions = found.map(|info| info.partitions);
         for link in deployment.config.links_from(&name).filter(|link| link.carries(bucket)) {
             let subject = format!("topic {} at {}", wanted.spec.name, link.target);
             match steer::control(deployment, &link.target).await {
-                Ok(control) => give_up(&control, &wanted.spec.name).await,
+                Ok(control) => give_up(&control, &wanted.spec.name, partitions).await,
                 Err(failure) => {
                     let todo = format!("{failure}; until it is told so, it takes a topic that is deleted for lost");
                     findings.push(Finding::warn(subject, "could not be told that the bucket is disabled", todo));
                 }
             }
         }
-        if deployment.topics(&wanted.cluster).await?.contains_key(&wanted.spec.name) {
+        if partitions.is_some() {
             let brokers =
                 deployment.config.clusters.get(&wanted.cluster).map_or("", |cluster| cluster.brokers.as_str());
             let what = "it stays: what is in it is still applied, and ends with its retention";
@@ -55,12 +57,11 @@ pub async fn disable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec
     Ok(findings)
 }
 
-/// That the topic goes, or is gone, is well from now on.
-async fn give_up(control: &Control, topic: &TopicName) {
-    let Some(seen) = control.topic_seen(topic) else { return };
-    if seen.gone.is_some() {
-        control.remove(Key::Topic(topic.clone())).await;
-    } else {
-        control.put(Entry::Topic(topic.clone(), TopicSeen { given_up: true, ..seen })).await;
+/// That the topic goes, or is gone, is well from now on. `partitions`: how many it has, if it is there.
+async fn give_up(control: &Control, topic: &TopicName, partitions: Option<i32>) {
+    let unseen = || partitions.map(|now| TopicSeen { id: None, partitions: now, now, given_up: true, gone: None });
+    let seen = control.topic_seen(topic).map(|seen| TopicSeen { given_up: true, ..seen });
+    if let Some(seen) = seen.or_else(unseen) {
+        control.put(Entry::Topic(topic.clone(), seen)).await;
     }
 }

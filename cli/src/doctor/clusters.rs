@@ -52,9 +52,8 @@ async fn added(deployment: &Deployment, existing: &Existing) -> Vec<Finding> {
                     let raised = wanted::raised(&topic, Some(seen.partitions), found);
                     findings.extend(raised.map(|finding| (topic, finding)));
                 }
-                for (topic, _) in control.topics_gone() {
-                    let finding =
-                        Finding::fail(format!("topic {topic}"), TopicGone::message(&topic), TopicGone::REMEDY);
+                for (topic, gone) in control.topics_gone() {
+                    let finding = Finding::fail(format!("topic {topic}"), TopicGone::message(&topic), gone.remedy());
                     findings.insert(topic, finding);
                 }
             }

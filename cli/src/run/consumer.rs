@@ -156,13 +156,15 @@ fn sources(shared: &Shared) -> Result<Vec<Source>, Failure> {
         let links = links_from(config, at, &sites);
         let (config, control) = (Arc::clone(config), Arc::clone(&shared.control));
         let log = shared.deployment.cluster(cluster)?;
-        let source = |wants| Source { log: Arc::clone(log), group: names.group(at, "apply"), wants };
+        let source = |wants| Source::of(Arc::clone(log), names.group(at, "apply"), wants);
         // A held bucket's change topic is not read: its changes wait in Kafka. Its facts come with those of others.
-        let goes_on = move |link: &LinkConfig, bucket| control.stopped(&(link.source.clone(), bucket)).is_none();
-        let changes = move |topic: &TopicName| {
-            link_of(&config, &links, topic).is_some_and(|(link, bucket)| goes_on(link, bucket))
+        let (of_held, held_links) = (Arc::clone(&config), links.clone());
+        let held = move |topic: &TopicName| {
+            let of = link_of(&of_held, &held_links, topic);
+            of.is_some_and(|(link, bucket)| control.stopped(&(link.source.clone(), bucket)).is_some())
         };
-        sources.push(source(Arc::new(changes)));
+        let changes = source(Arc::new(move |topic| link_of(&config, &links, topic).is_some()));
+        sources.push(Source { waits: Arc::new(held), ..changes });
         sources.push(source(Arc::new(move |topic| facts.contains(topic))));
     }
     Ok(sources)

@@ -168,11 +168,11 @@ fn group(shared: &Shared, producer: &Producer, watching: &Arc<dyn Watch>, owned:
         member: shared.member.clone(),
         mark: format!("{:016x}", shared.ids.seed()),
         lanes_topic: names.lanes(&shared.at),
-        sources: vec![Source {
-            log: Arc::clone(&shared.home),
-            group: names.group(&shared.at, "capture"),
-            wants: Arc::new(move |topic| *topic == notices),
-        }],
+        sources: vec![Source::of(
+            Arc::clone(&shared.home),
+            names.group(&shared.at, "capture"),
+            Arc::new(move |topic| *topic == notices),
+        )],
         handler: producer.capture(),
         watch: Arc::clone(watching),
         config: LaneConfig { concurrency: CONCURRENCY, drain: shared.drain(), ..LaneConfig::default() },

@@ -66,25 +66,34 @@ fn watch(shared: &Shared, tell: Arc<dyn Tell>, unfit: Unfit) -> Arc<dyn Watch> {
     })
 }
 
-/// Shows what has to be swept.
+/// A series that is 1: of topics that are gone, or else of sweeps, with link, bucket and reason.
+type Shown = (bool, String, String, Option<&'static str>);
+
+/// Shows what has to be swept, and which topics are gone.
 pub fn show(shared: &Arc<Shared>, tasks: &mut Tasks) {
     let (control, at, stop) = (Arc::clone(&shared.control), shared.at.clone(), shared.stop.rest.clone());
-    let gauge = shared.metrics.gauge(names::SWEEP_NEEDED);
-    tasks.add("sweeps needed", async move {
+    let (sweeps, topics) = (shared.metrics.gauge(names::SWEEP_NEEDED), shared.metrics.gauge(names::TOPIC_GONE));
+    let link = move |source: &SiteName| format!("{source}>{}", if *source == at { "*" } else { at.as_str() });
+    tasks.add("watch", async move {
         let showing = async {
-            let mut shown = BTreeSet::new();
+            let mut shown: BTreeSet<Shown> = BTreeSet::new();
             loop {
                 let changed = control.changed();
-                let now: BTreeSet<_> = control.sweeps().into_iter().map(|(to, sweep)| (to, sweep.why)).collect();
+                let to_sweep = control.sweeps().into_iter();
+                let to_sweep = to_sweep.map(|((source, bucket), sweep)| {
+                    (false, link(&source), bucket.to_string(), Some(sweep.why.as_str()))
+                });
+                let gone = control.topics_gone().into_values().map(|gone| {
+                    let bucket = gone.bucket.as_ref().map(ToString::to_string).unwrap_or_default();
+                    (true, link(&gone.source), bucket, None)
+                });
+                let now: BTreeSet<Shown> = to_sweep.chain(gone).collect();
                 for (of, value) in shown.difference(&now).map(|of| (of, 0.0)).chain(now.iter().map(|of| (of, 1.0))) {
-                    let ((source, bucket), why) = of;
-                    let target = if *source == at { "*" } else { at.as_str() };
-                    let labels = [
-                        KeyValue::new(names::LINK, format!("{source}>{target}")),
-                        KeyValue::new(names::BUCKET, bucket.to_string()),
-                        KeyValue::new(names::REASON, why.as_str()),
-                    ];
-                    gauge.record(value, &labels);
+                    let (is_topic, link, bucket, reason) = of;
+                    let mut labels =
+                        vec![KeyValue::new(names::LINK, link.clone()), KeyValue::new(names::BUCKET, bucket.clone())];
+                    labels.extend(reason.map(|reason| KeyValue::new(names::REASON, reason)));
+                    if *is_topic { &topics } else { &sweeps }.record(value, &labels);
                 }
                 shown = now;
                 changed.await;

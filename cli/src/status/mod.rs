@@ -245,7 +245,7 @@ fn lost(deployment: &Deployment, topic: &TopicName, gone: &TopicGone) -> Held {
         reason: TopicGone::REASON.to_owned(),
         message: TopicGone::message(topic),
         held_seconds: (SystemClock.now_us() - gone.since_us).max(0) / 1_000_000,
-        remedy: TopicGone::REMEDY.to_owned(),
+        remedy: gone.remedy().to_owned(),
         runbook: page(deployment, TopicGone::REASON),
     }
 }

@@ -156,6 +156,8 @@ pub const SWEEP_NEEDED: Name = many(
     "twinlog_sweep_needed",
     "1 while a bucket has to be swept, because the log lost what would have told of its changes.",
 );
+/// Gauge by link, bucket (empty where it is a topic of facts or notices): 1 or 0.
+pub const TOPIC_GONE: Name = many("twinlog_topic_gone", "1 while a topic that was read is not there any more.");
 /// Gauge by link.
 pub const EVENTS_IN_FLIGHT: Name =
     name("twinlog_events_in_flight", "Change events that are being applied now, those that wait for a retry included.");

@@ -31,7 +31,20 @@ pub struct Source {
     /// The group of the commits. It never has members, so its lag shows in every Kafka tool.
     pub group: String,
     /// The topics concerned; asked of every topic at every discovery.
-    pub wants: Arc<dyn Fn(&TopicName) -> bool + Send + Sync>,
+    pub wants: Select,
+    /// Which of them are not read for now, but watched all the same.
+    pub waits: Select,
+}
+
+/// Chooses topics by their names.
+pub type Select = Arc<dyn Fn(&TopicName) -> bool + Send + Sync>;
+
+impl Source {
+    /// All of the topics concerned are read.
+    #[must_use]
+    pub fn of(log: Arc<dyn Log>, group: String, wants: Select) -> Self {
+        Self { log, group, wants, waits: Arc::new(|_| false) }
+    }
 }
 
 /// The lanes of one site in this process.
@@ -281,7 +294,7 @@ impl Running {
     async fn look(&mut self, number: usize) -> Result<Vec<(TopicName, i32)>, LogError> {
         let source = &self.spec.sources[number];
         let all = source.log.topics().await?;
-        self.tell_gone(number, &all).await;
+        self.tell_gone(number, &all).await?;
         let source = &self.spec.sources[number];
         let wanted: Vec<(TopicName, TopicInfo)> = all.into_iter().filter(|(topic, _)| (source.wants)(topic)).collect();
         let names: Vec<TopicName> = wanted.iter().map(|(topic, _)| topic.clone()).collect();
@@ -291,7 +304,7 @@ impl Running {
             let now = TopicNow { id: ids.get(&topic).copied(), partitions, lanes: self.lanes_count };
             let known = self.topics.get(&(number, topic.clone())).copied();
             let read = match known {
-                Some((before, true)) if before == now => true,
+                Some((before, true)) if before == now && !self.spec.watch.misses(&topic) => true,
                 _ => {
                     let read = self.spec.watch.topic(&topic, now).await;
                     let another = known.is_some_and(|(before, _)| before.id != now.id);
@@ -305,7 +318,7 @@ impl Running {
                     read
                 }
             };
-            if read {
+            if read && !(self.spec.sources[number].waits)(&topic) {
                 readable.push((topic, partitions));
             }
         }
@@ -313,12 +326,16 @@ impl Running {
     }
 
     /// Tells of the topics of a source that were read, by this process or an earlier one, and are gone.
-    async fn tell_gone(&mut self, number: usize, all: &BTreeMap<TopicName, TopicInfo>) {
-        let wants = Arc::clone(&self.spec.sources[number].wants);
+    async fn tell_gone(&mut self, number: usize, all: &BTreeMap<TopicName, TopicInfo>) -> Result<(), LogError> {
+        let Source { log, wants, .. } = self.spec.sources[number].clone();
         let before = self.spec.watch.known().await.into_iter().filter(|topic| wants(topic));
         let here = self.topics.keys().filter(|(source, _)| *source == number).map(|(_, topic)| topic.clone());
         let gone: BTreeSet<_> = before.chain(here).filter(|topic| !all.contains_key(topic)).collect();
         for topic in gone {
+            // A list leaves out what has no leader for the moment.
+            if log.topic(&topic).await?.is_some() {
+                continue;
+            }
             self.stop_topic(number, &topic).await;
             // Looked at afresh when it is there again, even as the same.
             if let Some((_, read)) = self.topics.get_mut(&(number, topic.clone())) {
@@ -326,6 +343,7 @@ impl Running {
             }
             self.spec.watch.gone(&topic).await;
         }
+        Ok(())
     }
 
     /// Stops reading every partition of a topic.

@@ -76,6 +76,11 @@ impl Recorder {
         }
     }
 
+    /// How many records have been handled so far.
+    pub(super) fn so_far(&self) -> usize {
+        self.handled.lock().unwrap().len()
+    }
+
     /// Waits until so many records have been handled.
     pub(super) async fn handled(&self, count: usize) -> Vec<(String, i64)> {
         loop {
@@ -148,24 +153,32 @@ fn start(
     (watch, lease): (Arc<dyn Watch>, Option<Lease>),
     config: LaneConfig,
 ) -> Running {
+    Running::start(LaneGroup { lease, ..group(log, member, handler, watch, config) })
+}
+
+pub(super) fn group(
+    log: &MemoryLog,
+    member: &str,
+    handler: &Arc<Recorder>,
+    watch: Arc<dyn Watch>,
+    config: LaneConfig,
+) -> LaneGroup {
     let home: Arc<dyn Log> = Arc::new(log.clone());
-    let group = LaneGroup {
+    LaneGroup {
         home: Arc::clone(&home),
         group: "lanes-group".to_owned(),
         member: member.to_owned(),
         mark: format!("mark of {member}"),
         lanes_topic: topic("lanes"),
-        sources: vec![Source { log: home, group: "apply".to_owned(), wants: Arc::new(|name| name.as_str() == "data") }],
+        sources: vec![Source::of(home, "apply".to_owned(), Arc::new(|name| name.as_str() == "data"))],
         handler: Arc::clone(handler) as Arc<dyn Handler>,
         watch,
         config,
         discover_every: Duration::from_secs(5),
         discover_now: Arc::default(),
         owned: watch::Sender::default(),
-        lease,
-    };
-    let stop = CancellationToken::new();
-    Running { stop: stop.clone(), task: tokio::spawn(group.run(stop)) }
+        lease: None,
+    }
 }
 
 pub(super) struct Running {
@@ -174,6 +187,11 @@ pub(super) struct Running {
 }
 
 impl Running {
+    pub(super) fn start(group: LaneGroup) -> Self {
+        let stop = CancellationToken::new();
+        Self { stop: stop.clone(), task: tokio::spawn(group.run(stop)) }
+    }
+
     pub(super) async fn stopped(self) {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();

@@ -42,6 +42,9 @@ pub trait Watch: Send + Sync + 'static {
     /// The topics that are on record as read, by this process or an earlier one, and not given up.
     async fn known(&self) -> BTreeSet<TopicName>;
 
+    /// Whether a topic is on record as gone.
+    fn misses(&self, topic: &TopicName) -> bool;
+
     /// A topic that was read is not there any more. Called at every discovery for as long as that is so.
     async fn gone(&self, topic: &TopicName);
 
@@ -68,6 +71,10 @@ impl Watch for Unwatched {
 
     async fn known(&self) -> BTreeSet<TopicName> {
         BTreeSet::new()
+    }
+
+    fn misses(&self, _: &TopicName) -> bool {
+        false
     }
 
     async fn gone(&self, _: &TopicName) {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::tests::{Recorder, committed, data, log_with, put, topic, watched};
+use super::tests::{Recorder, Running, committed, data, group, log_with, put, topic, watched};
 use super::{LaneConfig, Lost, TopicNow, Watch};
 use crate::memory::{MemoryLog, spec};
 use crate::topic::{TopicName, TopicPartition};
@@ -26,13 +26,18 @@ struct Looker {
 
 #[async_trait]
 impl Watch for Looker {
-    async fn topic(&self, _: &TopicName, now: TopicNow) -> bool {
+    async fn topic(&self, name: &TopicName, now: TopicNow) -> bool {
+        self.gone.lock().unwrap().remove(name);
         self.topics.lock().unwrap().push(now);
         now.partitions % now.lanes == 0
     }
 
     async fn known(&self) -> BTreeSet<TopicName> {
         self.known.lock().unwrap().clone()
+    }
+
+    fn misses(&self, topic: &TopicName) -> bool {
+        self.gone.lock().unwrap().contains(topic)
     }
 
     async fn gone(&self, topic: &TopicName) {
@@ -190,6 +195,26 @@ async fn a_topic_that_went_while_nobody_ran_is_told() {
     let running = watched(&log, "one", &handler, watch.clone(), LaneConfig::default());
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(*watch.gone.lock().unwrap(), [topic("data")].into());
+    running.stopped().await;
+}
+
+/// Scenario: a topic that is not read for now is deleted, and made anew while it is still not read.
+/// Guarantee: both is noticed, and nothing of it is read.
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_waits_is_watched_too() {
+    let log = log_with(2).await;
+    let (handler, watch) = both();
+    let mut waiting = group(&log, "one", &handler, watch.clone(), LaneConfig::default());
+    waiting.sources[0].waits = Arc::new(|_| true);
+    watch.known.lock().unwrap().insert(topic("data"));
+    let running = Running::start(waiting);
+    log.delete_topic(&topic("data"));
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(*watch.gone.lock().unwrap(), [topic("data")].into());
+    make(&log, 2).await;
+    put(&log, 0, "a").await;
+    tokio::time::sleep(A_WHILE).await;
+    assert!(watch.gone.lock().unwrap().is_empty() && handler.so_far() == 0);
     running.stopped().await;
 }
 

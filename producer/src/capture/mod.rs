@@ -27,7 +27,7 @@ pub(crate) mod samples;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -81,6 +81,8 @@ pub struct Capture {
     dirty: Dirty,
     /// Calls of the store that have succeeded.
     successes: AtomicU64,
+    /// Jobs over which capture broke since the last one that succeeded.
+    bugs: AtomicU32,
     /// Who holds it tries.
     trials: tokio::sync::Mutex<BTreeMap<BucketName, stop::Trial>>,
     /// Only added to once what a notice caused is acknowledged.
@@ -93,6 +95,7 @@ impl Capture {
             schema_versions: SchemaVersions::of_this_release()?,
             dirty: Dirty::new(config.dirty.iter().cloned()),
             successes: AtomicU64::new(0),
+            bugs: AtomicU32::new(0),
             trials: tokio::sync::Mutex::default(),
             lately: Mutex::default(),
             parts,

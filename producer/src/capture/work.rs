@@ -1,5 +1,7 @@
 //! The work on one key: for each subject read, decide, write.
 
+use std::sync::atomic::Ordering;
+
 use twinlog_failure::bug;
 use twinlog_log::Fetched;
 use twinlog_log::lane::Slot;
@@ -17,6 +19,9 @@ use super::{audit, null};
 use crate::copies::CopyId;
 use crate::notice::{Examination, Hint, Notice};
 use crate::observe::{InFlight, Settled};
+
+/// Over so many keys in a row capture may break before that is no longer about keys.
+pub(super) const BUGS_IN_A_ROW: u32 = 8;
 
 impl Capture {
     /// Captures everything that waits about one key, of these records; returns once all that it causes is acknowledged.
@@ -60,10 +65,22 @@ impl Capture {
 }
 
 impl Source<'_> {
-    /// The work, in which a bug is about its key alone.
+    /// The work, in which a bug is about its key alone as long as other keys succeed; else it is about the bucket, so that not
+    /// all of its notices become dead letters.
     async fn guarded(&self, slot: &mut Slot, job: &Job) -> Result<(), Stop> {
-        let done = bug::caught(self.job(slot, job)).await;
-        done.unwrap_or_else(|message| Err(Stop::Key { reason: "bug", message }))
+        let done = match bug::caught(self.job(slot, job)).await {
+            Ok(done) => done,
+            Err(message) if self.capture.bugs.fetch_add(1, Ordering::Relaxed) < BUGS_IN_A_ROW => {
+                return Err(Stop::Key { reason: "bug", message });
+            }
+            Err(message) => {
+                return Err(Stop::Bucket(format!("capture breaks over one key after the other: {message}")));
+            }
+        };
+        if done.is_ok() {
+            self.capture.bugs.store(0, Ordering::Relaxed);
+        }
+        done
     }
 
     async fn job(&self, slot: &mut Slot, job: &Job) -> Result<(), Stop> {

@@ -360,7 +360,7 @@ impl Machine {
             member: self.member.clone(),
             mark,
             lanes_topic: world.topics.lanes(&place.name),
-            sources: vec![Source { log: self.home(), group: world.topics.group(&place.name, purpose), wants }],
+            sources: vec![Source::of(self.home(), world.topics.group(&place.name, purpose), wants)],
             handler,
             watch: Arc::new(Unwatched),
             config: LaneConfig { concurrency: 4, ..LaneConfig::default() },

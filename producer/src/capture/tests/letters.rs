@@ -75,6 +75,26 @@ async fn a_bug_that_shows_over_one_key_is_a_dead_letter() {
     assert!(world.control().is_empty(), "{:?}", world.control());
 }
 
+/// Scenario: capture has a bug that shows over every key.
+/// Guarantees: a few notices are dead letters, and then the bucket is dirty instead; mended, it captures what comes.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_bug_that_shows_over_all_keys_makes_the_bucket_dirty() {
+    let world = World::new(Quirks::rustfs()).await;
+    world.faults.strike("bucket/", SiteFault::Panic);
+    for number in 0..30 {
+        let put = ClientPut { body: Bytes::from_static(b"b"), ..ClientPut::default() };
+        world.client.put(&world.bucket, &format!("key {number}").parse().unwrap(), &put).unwrap();
+    }
+    world.settle().await;
+    let most = usize::try_from(crate::capture::work::BUGS_IN_A_ROW).unwrap();
+    assert_eq!((world.letters().len(), world.events().len()), (most, 0));
+    assert_eq!(world.control().len(), 1, "{:?}", world.control());
+    world.faults.mend();
+    world.put(b"a");
+    world.settle().await;
+    assert_eq!(world.events().len(), 1);
+}
+
 /// Scenario: the whole bucket is closed to Twinlog, then opened again.
 /// Guarantees: it is marked dirty, once, and nothing is a dead letter.
 #[tokio::test(flavor = "current_thread", start_paused = true)]

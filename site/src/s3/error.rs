@@ -64,6 +64,8 @@ const CODES: &[(&str, SiteErrorKind)] = &[
     ("MaxMessageLengthExceeded", Kind::TooLarge),
     ("InvalidBucketState", Kind::BucketState),
     ("RequestTimeout", Kind::TimedOut),
+    // MinIO, of whatever it was doing when it saw the connection half closed.
+    ("ClientDisconnected", Kind::TimedOut),
     ("SSEEncryptedObject", Kind::CustomerKey),
     ("InvalidSSECustomerAlgorithm", Kind::CustomerKey),
     ("MissingSSECustomerKey", Kind::CustomerKey),
@@ -115,7 +117,7 @@ pub(super) fn classify(dialect: &dyn Dialect, status: u16, code: Option<&str>, m
         200..=299 => Kind::Malformed,
         401 | 403 => Kind::AccessDenied,
         404 => Kind::NoSuchVersion,
-        408 => Kind::TimedOut,
+        408 | CLIENT_CLOSED => Kind::TimedOut,
         409 => Kind::BucketState,
         412 => Kind::Precondition,
         413 | 431 => Kind::TooLarge,
@@ -127,12 +129,18 @@ pub(super) fn classify(dialect: &dyn Dialect, status: u16, code: Option<&str>, m
     }
 }
 
+/// No status of HTTP: servers and proxies answer it to a client that they believe to be gone.
+const CLIENT_CLOSED: u16 = 499;
+
 /// Whether a write that was answered so may have acted nevertheless.
 fn may_have_acted(status: u16, kind: SiteErrorKind) -> bool {
     if (200..=299).contains(&status) {
         return kind == Kind::Malformed;
     }
     let harmless = [Kind::Throttled, Kind::StorageFull, Kind::NameRefused, Kind::NoSuchVersion];
+    if status == CLIENT_CLOSED {
+        return true;
+    }
     status != 501 && (500..=599).contains(&status) && !harmless.contains(&kind)
 }
 
@@ -352,6 +360,8 @@ mod tests {
             (200, "EntityTooSmall", "", Kind::Refused),
             (501, "NotImplemented", "KMS not configured", Kind::Refused),
             (418, "Teapot", "", Kind::Refused),
+            (499, "ClientDisconnected", "Client disconnected before response was ready", Kind::TimedOut),
+            (499, "", "", Kind::TimedOut),
             (200, "", "", Kind::Malformed),
         ] {
             assert_eq!(kind(status, code, message), wanted, "{status} {code} {message}");

@@ -60,6 +60,8 @@ impl KafkaConfig {
             .set("allow.auto.create.topics", "false")
             .set("socket.nagle.disable", "true")
             .set("socket.keepalive.enable", "true")
+            // An answer that was lost on its way holds a connection up for as long as this; by default for a minute.
+            .set("socket.timeout.ms", "30000")
             .set("reconnect.backoff.max.ms", "2000")
             // A topic that metadata does not show is unknown after this, not after librdkafka's 30 s.
             .set("topic.metadata.propagation.max.ms", "3000")

@@ -214,6 +214,12 @@ impl TopicGone {
         }
     }
 
+    /// The bucket's name, for labels; empty where it was not that of one.
+    #[must_use]
+    pub fn bucket_label(&self) -> String {
+        self.bucket.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+
     /// What was seen, in words.
     #[must_use]
     pub fn message(topic: &TopicName) -> String {

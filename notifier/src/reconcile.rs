@@ -146,8 +146,8 @@ impl Stands<'_> {
 
 /// What a topic that is gone is told as.
 fn of_gone(gone: &TopicGone) -> Subject {
-    let bucket = gone.bucket.as_ref().map(ToString::to_string).unwrap_or_default();
-    Subject { kind: Kind::Hold, source: gone.source.to_string(), bucket, reason: TopicGone::REASON.to_owned() }
+    let (source, bucket) = (gone.source.to_string(), gone.bucket_label());
+    Subject { kind: Kind::Hold, source, bucket, reason: TopicGone::REASON.to_owned() }
 }
 
 fn scope(source: SiteName, bucket: &str) -> Option<Scope> {

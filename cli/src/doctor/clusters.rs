@@ -34,12 +34,12 @@ pub async fn examine(deployment: &Deployment) -> (Existing, Vec<Finding>) {
         }
     }
     findings.extend(topics(deployment, &existing));
-    findings.extend(added(deployment, &existing).await);
+    findings.extend(unlike_before(deployment, &existing).await);
     (existing, findings)
 }
 
 /// Topics that are not what they were when they were read: partitions were added, or they are gone.
-async fn added(deployment: &Deployment, existing: &Existing) -> Vec<Finding> {
+async fn unlike_before(deployment: &Deployment, existing: &Existing) -> Vec<Finding> {
     let mut findings = BTreeMap::new();
     for (site, config) in &deployment.config.sites {
         if !existing.contains_key(&config.cluster) {

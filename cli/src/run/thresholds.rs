@@ -163,9 +163,11 @@ impl Thresholds {
         for key in self.control.standing().into_keys() {
             let Some(Subject { kind: Kind::Lag, source, bucket, .. }) = Subject::of(key) else { continue };
             let watched = (source, bucket);
-            let lost = self.control.topics_gone().into_values().any(|gone| {
-                gone.source.as_str() == watched.0 && gone.bucket.map_or("".into(), |b| b.to_string()) == watched.1
-            });
+            let lost = self
+                .control
+                .topics_gone()
+                .into_values()
+                .any(|gone| gone.source.as_str() == watched.0 && gone.bucket_label() == watched.1);
             if !looked.contains(&watched) && !lost && ended.insert(watched.clone()) {
                 let none = telemetry::Lag { records: 0, age_ms: 0 };
                 self.tell(EventType::ThresholdRegained, &told(&self.at, &watched, Duration::ZERO, none)).await;

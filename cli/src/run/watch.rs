@@ -83,10 +83,8 @@ pub fn show(shared: &Arc<Shared>, tasks: &mut Tasks) {
                 let to_sweep = to_sweep.map(|((source, bucket), sweep)| {
                     (false, link(&source), bucket.to_string(), Some(sweep.why.as_str()))
                 });
-                let gone = control.topics_gone().into_values().map(|gone| {
-                    let bucket = gone.bucket.as_ref().map(ToString::to_string).unwrap_or_default();
-                    (true, link(&gone.source), bucket, None)
-                });
+                let gone = control.topics_gone().into_values();
+                let gone = gone.map(|gone| (true, link(&gone.source), gone.bucket_label(), None));
                 let now: BTreeSet<Shown> = to_sweep.chain(gone).collect();
                 for (of, value) in shown.difference(&now).map(|of| (of, 0.0)).chain(now.iter().map(|of| (of, 1.0))) {
                     let (is_topic, link, bucket, reason) = of;

@@ -8,6 +8,7 @@ mod handler;
 mod lease;
 mod queue;
 mod room;
+mod source;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 mod tests;
@@ -18,7 +19,8 @@ mod watched;
 
 pub use actor::{LaneConfig, LaneFault};
 pub use before::Before;
-pub use group::{LaneError, LaneGroup, Source};
+pub use group::{LaneError, LaneGroup};
 pub use handler::{Handler, Repeat, Slot};
 pub use lease::{Lease, Uptime};
+pub use source::{Select, Source};
 pub use watch::{Lost, TopicNow, Unwatched, Watch};

@@ -18,7 +18,7 @@ pub(super) fn md5(bytes: &[u8]) -> [u8; 16] {
 pub(super) enum BodyFault {
     /// Its source failed.
     Source(SiteError),
-    /// It is not what was announced: the store would answer BadDigest or IncompleteBody.
+    /// It is not what was announced: the store would answer BadDigest.
     Refused(Refusal),
 }
 

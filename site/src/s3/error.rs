@@ -50,7 +50,6 @@ const CODES: &[(&str, SiteErrorKind)] = &[
     ("InvalidBucketObjectLockConfiguration", Kind::LockAbsent),
     ("BadDigest", Kind::Digest),
     ("InvalidDigest", Kind::Digest),
-    ("IncompleteBody", Kind::Digest),
     ("XAmzContentSHA256Mismatch", Kind::Digest),
     ("XAmzContentChecksumMismatch", Kind::Digest),
     ("InvalidObjectName", Kind::NameRefused),
@@ -64,8 +63,10 @@ const CODES: &[(&str, SiteErrorKind)] = &[
     ("MaxMessageLengthExceeded", Kind::TooLarge),
     ("InvalidBucketState", Kind::BucketState),
     ("RequestTimeout", Kind::TimedOut),
-    // MinIO, of whatever it was doing when it saw the connection half closed.
+    // What the stores say of a connection that was half closed: MinIO of whatever it was doing, both of a body that they
+    // have not got whole. A body that is too short where it comes from breaks off here already.
     ("ClientDisconnected", Kind::TimedOut),
+    ("IncompleteBody", Kind::TimedOut),
     ("SSEEncryptedObject", Kind::CustomerKey),
     ("InvalidSSECustomerAlgorithm", Kind::CustomerKey),
     ("MissingSSECustomerKey", Kind::CustomerKey),
@@ -362,6 +363,8 @@ mod tests {
             (418, "Teapot", "", Kind::Refused),
             (499, "ClientDisconnected", "Client disconnected before response was ready", Kind::TimedOut),
             (499, "", "", Kind::TimedOut),
+            (400, "IncompleteBody", "You did not provide the number of bytes specified", Kind::TimedOut),
+            (400, "BadDigest", "The Content-Md5 you specified did not match", Kind::Digest),
             (200, "", "", Kind::Malformed),
         ] {
             assert_eq!(kind(status, code, message), wanted, "{status} {code} {message}");

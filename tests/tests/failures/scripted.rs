@@ -59,6 +59,7 @@ fn rows() -> Vec<Row> {
         row("500 that passes", Reject(500, "InternalError", "try again"), Kind::Server, AGAIN, unknown),
         row("503 without a code of its own", Reject(503, "ServiceUnavailable", ""), Kind::Server, AGAIN, unknown),
         row("499", Reject(499, "ClientDisconnected", "Client disconnected"), Kind::TimedOut, AGAIN, unknown),
+        row("half a body", Reject(400, "IncompleteBody", "fewer bytes"), Kind::TimedOut, AGAIN, not_acted),
         row("503 SlowDown", Reject(503, "SlowDown", "slow down"), Kind::Throttled, AGAIN, not_acted),
         row("429", Reject(429, "TooManyRequests", ""), Kind::Throttled, AGAIN, not_acted),
         row("507", Reject(507, "XMinioStorageFull", "full"), Kind::StorageFull, AGAIN, not_acted),

@@ -5,6 +5,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
+use futures::{StreamExt, stream};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -21,6 +23,8 @@ use crate::error::LogError;
 use crate::ledger::Ledger;
 use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
 
+/// Partitions whose reading is begun at a time.
+const AT_ONCE: usize = 16;
 /// How soon a lane that could not be begun is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -94,6 +98,15 @@ struct Claimed {
     stopped: Option<Instant>,
 }
 
+impl Claimed {
+    /// When this process stopped its work on a lane that it has lost now: where it had not begun any, and nobody had
+    /// between this time and the one before, that was then.
+    fn stopped(&self, prepared: bool, ours: &str, now: Instant) -> Instant {
+        let before = self.stopped.filter(|_| !prepared && self.last.as_deref() == Some(ours));
+        before.unwrap_or(now)
+    }
+}
+
 /// A partition that a lane is about to read.
 struct Begun {
     /// Which source.
@@ -122,6 +135,8 @@ struct Running {
     topics: BTreeMap<(usize, TopicName), (TopicNow, bool)>,
     /// Whether something is to be looked at again soon.
     soon: bool,
+    /// Whether topics and lanes are to be looked at as soon as nothing more is known of who owns which lane.
+    now: bool,
 }
 
 impl LaneGroup {
@@ -171,6 +186,7 @@ impl LaneGroup {
             ended,
             topics: BTreeMap::new(),
             soon: false,
+            now: false,
         };
         loop {
             tokio::select! {
@@ -179,10 +195,13 @@ impl LaneGroup {
                 change = membership.next() => running.ownership(change?, membership.as_mut()).await?,
                 Some(ended) = endings.recv() => running.forget(&ended),
                 Some(repeat) = repeats.recv() => running.repeat(repeat),
-                _ = discover.tick() => running.discover(membership.as_mut()).await?,
-                () = poke.notified() => running.discover(membership.as_mut()).await?,
+                _ = discover.tick() => running.discover(membership.as_mut(), &stop).await?,
+                () = poke.notified() => running.discover(membership.as_mut(), &stop).await?,
             }
-            if !running.complete() || std::mem::take(&mut running.soon) {
+            let soon = std::mem::take(&mut running.soon);
+            if std::mem::take(&mut running.now) {
+                discover.reset_immediately();
+            } else if !running.complete() || soon {
                 discover.reset_after(AGAIN);
             }
         }
@@ -194,6 +213,8 @@ impl LaneGroup {
 }
 
 impl Running {
+    /// Lanes come and go. One that comes begins only when no further change is known: while the broker is away and back
+    /// again, it may be gone by now.
     async fn ownership(&mut self, change: OwnershipChange, membership: &mut dyn Membership) -> Result<(), LaneError> {
         match change {
             OwnershipChange::Acquired(lanes) => {
@@ -201,7 +222,7 @@ impl Running {
                 for lane in lanes {
                     self.lanes.entry(lane).or_insert_with(|| start(lane, &self.spec, self.ended.clone()));
                 }
-                self.discover(membership).await?;
+                self.now = true;
             }
             OwnershipChange::Revoked(lanes) => {
                 tracing::info!(?lanes, group = %self.spec.group, "lanes revoked: draining");
@@ -212,10 +233,10 @@ impl Running {
                 tracing::warn!(?lanes, group = %self.spec.group, "lanes lost: another process owns them already");
                 let lost: Vec<_> = lanes.iter().filter_map(|lane| Some((*lane, self.lanes.remove(lane)?))).collect();
                 lost.iter().for_each(|(_, owned)| owned.task.abort());
-                for (lane, Owned { task, claimed, .. }) in lost {
+                for (lane, Owned { task, claimed, prepared, .. }) in lost {
                     // An abort takes effect at the task's next await; until then it may begin something.
                     let _ = task.await;
-                    self.stopped.extend(claimed.map(|_| (lane, Instant::now())));
+                    self.has_stopped(lane, claimed, prepared);
                 }
                 self.tell();
             }
@@ -223,9 +244,15 @@ impl Running {
         Ok(())
     }
 
+    fn has_stopped(&mut self, lane: i32, claimed: Option<Claimed>, prepared: bool) {
+        let stopped = claimed.map(|claimed| claimed.stopped(prepared, &self.spec.mark, Instant::now()));
+        self.stopped.extend(stopped.map(|at| (lane, at)));
+    }
+
     /// Looks up the topics of every source and gives each owned lane the partitions that it does not read yet. A
-    /// cluster that cannot be reached is left for the next time.
-    async fn discover(&mut self, membership: &mut dyn Membership) -> Result<(), LaneError> {
+    /// cluster that cannot be reached is left for the next time. Where lanes come or go meanwhile, or it is to stop, what
+    /// takes long is given up.
+    async fn discover(&mut self, membership: &mut dyn Membership, stop: &CancellationToken) -> Result<(), LaneError> {
         self.check_lanes().await?;
         if let Err(error) = self.claim(membership).await {
             tracing::warn!(%error, "lanes could not be claimed; trying again");
@@ -248,20 +275,19 @@ impl Running {
             }
         }
         self.stop_to_rewind().await;
-        let mut begun = BTreeMap::new();
-        let claimed = self.lanes.iter().filter(|(_, owned)| owned.claimed.is_some());
-        for lane in claimed.map(|(lane, _)| *lane).collect::<Vec<_>>() {
-            match self.committed(lane, found.remove(&lane).unwrap_or_default()).await {
-                Ok(partitions) => drop(begun.insert(lane, partitions)),
-                Err(error) => tracing::warn!(lane, %error, "commits could not be read; trying again"),
+        let begun = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            change = membership.next() => {
+                self.now = true;
+                return self.ownership(change?, membership).await;
             }
+            begun = self.prepare(found) => begun,
+        };
+        for lane in begun.keys() {
+            self.lanes.entry(*lane).and_modify(|owned| owned.prepared = true);
         }
-        self.prepare(&begun).await;
-        for (lane, partitions) in begun {
-            if let Err(error) = self.assign(lane, partitions).await {
-                tracing::warn!(lane, %error, "partitions could not be assigned; trying again");
-            }
-        }
+        self.assign(begun).await;
         self.tell();
         Ok(())
     }
@@ -370,21 +396,10 @@ impl Running {
         self.lanes.values().all(|owned| owned.prepared)
     }
 
-    /// The partitions that a lane does not read yet, with what was committed of them.
-    async fn committed(&self, lane: i32, partitions: Vec<(usize, TopicPartition)>) -> Result<Vec<Begun>, LogError> {
-        let Some(owned) = self.lanes.get(&lane) else { return Ok(Vec::new()) };
-        let mut begun = Vec::new();
-        for (number, partition) in partitions.into_iter().filter(|p| !owned.assigned.contains(p)) {
-            let source = &self.spec.sources[number];
-            let mut committed = source.log.committed(&source.group, std::slice::from_ref(&partition)).await?;
-            let committed = committed.remove(&partition);
-            begun.push(Begun { number, partition, committed });
-        }
-        Ok(begun)
-    }
-
-    /// Prepares the lanes that are new, all at once: it can take as long as a write stays acceptable to a store.
-    async fn prepare(&mut self, begun: &BTreeMap<i32, Vec<Begun>>) {
+    /// Reads what was committed of the partitions that the claimed lanes do not read yet, and prepares the lanes that are
+    /// new, all at once: it can take as long as a write stays acceptable to a store. Nothing is changed by it.
+    async fn prepare(&self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) -> BTreeMap<i32, Vec<Begun>> {
+        let begun = self.committed(found).await;
         let (handler, ours) = (&self.spec.handler, &self.spec.mark);
         let new = begun.iter().filter_map(|(lane, partitions)| {
             let owned = self.lanes.get(lane).filter(|owned| !owned.prepared)?;
@@ -392,35 +407,74 @@ impl Running {
             let clean = partitions.iter().all(Begun::clean);
             Some((*lane, Before::judge(clean, last.as_deref(), ours, stopped.map(|at| at.elapsed()))))
         });
-        let prepare = new.map(|(lane, before)| async move {
-            handler.prepare(lane, before).await;
-            lane
+        join_all(new.map(|(lane, before)| handler.prepare(lane, before))).await;
+        begun
+    }
+
+    /// The partitions that each claimed lane does not read yet, with what was committed of them. A lane of which that
+    /// cannot be known now is left out.
+    async fn committed(&self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) -> BTreeMap<i32, Vec<Begun>> {
+        let claimed = self.lanes.iter().filter(|(_, owned)| owned.claimed.is_some());
+        let mut begun: BTreeMap<i32, Vec<Begun>> = claimed.map(|(lane, _)| (*lane, Vec::new())).collect();
+        for (number, source) in self.spec.sources.iter().enumerate() {
+            let new = |(lane, partition): &(i32, &(usize, TopicPartition))| {
+                partition.0 == number
+                    && begun.contains_key(lane)
+                    && self.lanes.get(lane).is_some_and(|owned| !owned.assigned.contains(*partition))
+            };
+            let all = found.iter().flat_map(|(lane, partitions)| partitions.iter().map(|partition| (*lane, partition)));
+            let (lanes, new): (Vec<i32>, Vec<_>) = all.filter(new).map(|(lane, (_, at))| (lane, at.clone())).unzip();
+            match source.log.committed(&source.group, &new).await {
+                Ok(mut committed) => {
+                    for (lane, partition) in lanes.into_iter().zip(new) {
+                        let committed = committed.remove(&partition);
+                        begun.entry(lane).or_default().push(Begun { number, partition, committed });
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(?lanes, %error, "commits could not be read; trying again");
+                    begun.retain(|lane, _| !lanes.contains(lane));
+                }
+            }
+        }
+        begun
+    }
+
+    /// Gives the lanes their partitions, many at a time.
+    async fn assign(&mut self, begun: BTreeMap<i32, Vec<Begun>>) {
+        let all = begun.into_iter().flat_map(|(lane, partitions)| partitions.into_iter().map(move |at| (lane, at)));
+        let opening = stream::iter(all).map(async |(lane, begun)| {
+            let (number, partition) = (begun.number, begun.partition.clone());
+            (lane, (number, partition), self.open(begun).await)
         });
-        let prepared = futures::future::join_all(prepare).await;
-        for lane in prepared {
-            if let Some(owned) = self.lanes.get_mut(&lane) {
-                owned.prepared = true;
+        for (lane, at, opened) in opening.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
+            match (opened, self.lanes.get_mut(&lane)) {
+                (Ok(assignment), Some(owned)) => {
+                    owned.assigned.insert(at);
+                    // A lane that has died is found by its task's result.
+                    let _ = owned.commands.send(Command::Assign(Box::new(assignment)));
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    self.soon = true;
+                    tracing::warn!(lane, partition = %at.1, %error, "a partition could not be assigned; trying again");
+                }
             }
         }
     }
 
-    async fn assign(&mut self, lane: i32, begun: Vec<Begun>) -> Result<(), LogError> {
-        for Begun { number, partition, committed } in begun {
-            let (ledger, rewound) = self.begin(number, &partition, committed).await?;
-            // Before the first record is handled the log must say that this lane is being worked on, or an owner after
-            // a crash would not know that writes of ours may still act.
-            let reader = Arc::clone(&self.readers[number]);
-            reader.commit(&partition, &ledger.commit()).await?;
-            if let Some(offset) = rewound {
-                self.spec.watch.rewound(&partition, offset).await;
-            }
-            let records = reader.assign(&partition, ledger.start()).await?;
-            let Some(owned) = self.lanes.get_mut(&lane) else { return Ok(()) };
-            owned.assigned.insert((number, partition.clone()));
-            // A lane that has died is found by its task's result.
-            let _ = owned.commands.send(Command::Assign(Box::new(Assignment { partition, reader, records, ledger })));
+    /// A partition, ready to be read.
+    async fn open(&self, Begun { number, partition, committed }: Begun) -> Result<Assignment, LogError> {
+        let (ledger, rewound) = self.begin(number, &partition, committed).await?;
+        // Before the first record is handled the log must say that this lane is being worked on, or an owner after
+        // a crash would not know that writes of ours may still act.
+        let reader = Arc::clone(&self.readers[number]);
+        reader.commit(&partition, &ledger.commit()).await?;
+        if let Some(offset) = rewound {
+            self.spec.watch.rewound(&partition, offset).await;
         }
-        Ok(())
+        let records = reader.assign(&partition, ledger.start()).await?;
+        Ok(Assignment { partition, reader, records, ledger })
     }
 
     /// Where a partition's reading begins, and whether that was asked for. Records that nobody read and the log no longer
@@ -470,10 +524,10 @@ impl Running {
             let Some(owned) = self.lanes.remove(lane) else { continue };
             let (done, answer) = oneshot::channel();
             let _ = owned.commands.send(Command::Drain(done));
-            draining.push((*lane, owned.task, owned.claimed, answer));
+            draining.push((*lane, owned.task, (owned.claimed, owned.prepared), answer));
         }
         self.tell();
-        for (lane, mut task, claimed, answer) in draining {
+        for (lane, mut task, (claimed, prepared), answer) in draining {
             // The lane bounds its own draining; this bound is for one that hangs.
             let bound = self.spec.config.drain + Duration::from_secs(10);
             let _ = timeout(bound, answer).await;
@@ -486,7 +540,7 @@ impl Running {
                     let _ = task.await;
                 }
             }
-            self.stopped.extend(claimed.map(|_| (lane, Instant::now())));
+            self.has_stopped(lane, claimed, prepared);
         }
         Ok(())
     }

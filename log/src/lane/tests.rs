@@ -23,6 +23,8 @@ pub(super) struct Recorder {
     pub(super) closed: Mutex<Option<Bytes>>,
     /// The key whose records are given back.
     refused: Mutex<Option<Bytes>>,
+    /// For how long a write may act, which is waited out.
+    expiry: Duration,
     again: Mutex<Option<mpsc::Sender<Repeat>>>,
     pub(super) changed: Notify,
 }
@@ -36,6 +38,7 @@ impl Handler for Recorder {
     async fn prepare(&self, lane: i32, before: Before) {
         self.prepared.lock().unwrap().push((lane, before));
         self.changed.notify_waiters();
+        tokio::time::sleep(before.wait(self.expiry)).await;
     }
 
     async fn gap(&self, _: &TopicPartition, from: i64, to: i64) {
@@ -312,6 +315,38 @@ async fn a_process_that_gets_its_lanes_back_knows_whether_another_had_them() {
     assert!(last[4..].iter().all(|(_, before)| *before == Before::Unclean), "another had them: {last:?}");
     running.stopped().await;
     other.stopped().await;
+}
+
+/// Scenario: a process is thrown out of its group and let in again; while it waits out its own writes of before, the same
+/// happens to it again and again. At last it is told to stop while it waits.
+/// Guarantee: each time it goes by what is the case now, so that it is at work as soon as its writes of before can act no
+/// more, and not only once it has waited for each time; it stops at once.
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_comes_and_goes_begins_as_soon_as_it_may() {
+    let expiry = Duration::from_secs(60);
+    let log = log_with(2).await;
+    let handler = Arc::new(Recorder { expiry, ..Recorder::default() });
+    let running = run(&log, "one", &handler, LaneConfig::default());
+    put(&log, 0, "a").await;
+    put(&log, 1, "a").await;
+    handler.handled(2).await;
+    let mut thrown_out = tokio::time::Instant::now();
+    for _ in 0..5 {
+        log.expel("lanes-group", "one");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        log.readmit("lanes-group", "one");
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    put(&log, 0, "b").await;
+    handler.handled(3).await;
+    assert_eq!(thrown_out.elapsed(), expiry);
+
+    log.expel("lanes-group", "one");
+    thrown_out = tokio::time::Instant::now();
+    log.readmit("lanes-group", "one");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    running.stopped().await;
+    assert!(thrown_out.elapsed() < Duration::from_secs(2), "{:?}", thrown_out.elapsed());
 }
 
 /// Scenario: the log's retention deleted records that nobody had read.

@@ -47,10 +47,10 @@ pub struct Release {
     pub removals_to_us: Option<i64>,
 }
 
-/// An end of a link does not answer: its breaker is open.
+/// An end of a link does not answer (its breaker is open), or answers and lets nothing succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Away {
-    /// The failure that came first, in words.
+    /// What the site does or does not, with a failure: `does not answer: …`.
     pub message: String,
     /// Since when, microseconds since the Unix epoch.
     pub since_us: i64,

@@ -60,7 +60,7 @@ pub enum Key {
     Pause(Direction),
     /// A [`crate::Release`].
     Release(Direction),
-    /// An [`crate::Away`]: of the link from the first site, the second does not answer.
+    /// An [`crate::Away`]: of the link from the first site, the second is away.
     Away(SiteName, SiteName),
     /// An [`crate::Identity`].
     Identity(Direction),

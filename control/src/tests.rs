@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use twinlog_log::clock::{Clock, Ids, SystemClock};
-use twinlog_log::{Cleanup, Log, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
+use twinlog_log::fault::{Fault, FaultyLog};
+use twinlog_log::{Cleanup, Log, LogErrorKind, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::entry::{
@@ -134,9 +135,13 @@ impl World {
     }
 
     fn control(&self, seed: u64) -> Arc<Control> {
+        self.control_on(Arc::new(self.log.clone()), seed)
+    }
+
+    fn control_on(&self, log: Arc<dyn Log>, seed: u64) -> Arc<Control> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids = Ids::new(Arc::clone(&clock), seed);
-        Arc::new(Control::new(Arc::new(self.log.clone()), &self.topics, &site("west"), clock, ids))
+        Arc::new(Control::new(log, &self.topics, &site("west"), clock, ids))
     }
 }
 
@@ -190,6 +195,46 @@ async fn an_older_record_learnt_later_changes_nothing() {
     assert_eq!(late.stopped(&bucket()), None);
 }
 
+/// Scenario: the control topic is deleted and made anew; what a process puts there again does not arrive, or its answer does
+/// not, and another process writes what is newer meanwhile.
+/// Guarantees: what is newer stays, and what nobody wrote meanwhile is there again.
+#[tokio::test(start_paused = true)]
+async fn what_is_put_again_and_fails_never_stands_over_what_is_newer() {
+    let of_link = |message: &str| {
+        let (reason, message) = (Reason::Credentials, message.to_owned());
+        Entry::Hold(Scope::Link(site("east")), Hold { reason, message, since_us: 1, schema: None })
+    };
+    for fault in [Fault::Reject(LogErrorKind::Transient), Fault::FailAfterWrite(LogErrorKind::Transient)] {
+        for newer in [true, false] {
+            let world = World::new().await;
+            let faulty = Arc::new(FaultyLog::new(Arc::new(world.log.clone())));
+            let control = world.control_on(Arc::clone(&faulty) as Arc<dyn Log>, 1);
+            control.put(of_link("old")).await;
+            let following = Arc::clone(&control);
+            tokio::spawn(async move { following.follow(|_| ()).await });
+            control.loaded().await;
+            let topic = world.topics.control(&site("west"));
+            world.log.delete_topic(&topic);
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            faulty.inject(Some(topic), fault.clone());
+            world.make().await;
+            while faulty.unused() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            if newer {
+                world.control(2).put(of_link("new")).await;
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let fresh = world.control(3);
+            fresh.load().await.unwrap();
+            let expected = if newer { "new" } else { "old" };
+            for view in [&control, &fresh] {
+                assert_eq!(view.hold(&Scope::Link(site("east"))).unwrap().message, expected, "{fault:?}");
+            }
+        }
+    }
+}
+
 /// Scenario: the control topic is deleted and made anew while a process follows it; another one has written there already.
 /// Guarantees: what the process knew is on record again, but not over what is newer; what comes later is seen.
 #[tokio::test(start_paused = true)]
@@ -211,11 +256,11 @@ async fn a_topic_made_anew_is_given_what_was_known() {
 
     let topic = world.topics.control(&site("west"));
     world.log.delete_topic(&topic);
-    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     world.make().await;
     let other = world.control(2);
     other.put(of_link("new")).await;
-    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(control.hold(&link).unwrap().message, "new");
     let fresh = world.control(3);
     fresh.load().await.unwrap();
@@ -223,7 +268,7 @@ async fn a_topic_made_anew_is_given_what_was_known() {
     assert_eq!(fresh.hold(&link).unwrap().message, "new");
 
     other.remove(Key::Hold(Scope::Bucket(bucket()))).await;
-    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(control.hold(&Scope::Bucket(bucket())), None, "it hears of what comes later");
 }
 

@@ -160,7 +160,7 @@ impl Control {
         let reader = self.log.reader(&self.group()).await?;
         let mut records = reader.assign(&self.partition, start).await?;
         if start >= ends.next {
-            self.put_one_again().await;
+            self.put_one_again().await?;
             self.loaded.send_replace(true);
         }
         reads();
@@ -174,7 +174,7 @@ impl Control {
                     ends = self.log.watermarks(&self.partition).await?;
                 }
                 if next >= ends.next {
-                    self.put_one_again().await;
+                    self.put_one_again().await?;
                 }
                 self.loaded.send_replace(true);
             }
@@ -230,7 +230,7 @@ impl Control {
     async fn write(&self, key: Key, entry: Option<Entry>) {
         match entry.as_ref().map(Entry::to_json).transpose() {
             Ok(value) => {
-                let offset = self.append(&key, value).await;
+                let offset = self.append(self.record(&key, value)).await;
                 self.keep(key, entry, offset);
             }
             Err(error) => tracing::error!(%error, %key, "a control record cannot be encoded"),
@@ -243,12 +243,19 @@ impl Control {
     }
 
     /// Puts one such entry on record in the topic that has the name now, once everything there has been read: one at a time,
-    /// each followed by what came meanwhile, so that none is put over what is newer.
-    async fn put_one_again(&self) {
+    /// each followed by what came meanwhile, so that none is put over what is newer. Where that fails, what came meanwhile
+    /// is read first, and it is put again if it is still not there.
+    async fn put_one_again(&self) -> Result<(), LogError> {
         let _alone = self.writing.lock().await;
-        if let Some(entry) = self.lacks() {
-            self.write(entry.key(), Some(entry)).await;
+        let Some(entry) = self.lacks() else { return Ok(()) };
+        match entry.to_json() {
+            Ok(value) => {
+                let position = self.log.append(self.record(&entry.key(), Some(value))).await?;
+                self.keep(entry.key(), Some(entry), position.offset);
+            }
+            Err(error) => tracing::error!(%error, key = %entry.key(), "a control record cannot be encoded"),
         }
+        Ok(())
     }
 
     /// A person lets a bucket go on: what it is held for counts as seen, and its two ends as they are now as the right
@@ -269,15 +276,18 @@ impl Control {
         hold
     }
 
-    async fn append(&self, key: &Key, value: Option<Vec<u8>>) -> i64 {
-        let record = Record {
+    fn record(&self, key: &Key, value: Option<Vec<u8>>) -> Record {
+        Record {
             topic: self.partition.topic.clone(),
             partition: 0,
             key: Some(key.to_string().into()),
             value: value.map(Into::into),
             headers: Headers::default(),
             timestamp_ms: self.clock.now_ms(),
-        };
+        }
+    }
+
+    async fn append(&self, record: Record) -> i64 {
         let mut waits = Backoff::PROMPT.delays(self.ids.seed());
         loop {
             match self.log.append(record.clone()).await {

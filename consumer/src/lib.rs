@@ -2,7 +2,7 @@
 //!
 //! - [`plan`] decides, purely; [`apply`] executes, one key at a time; [`transfer`] moves bodies.
 //! - [`failure`] is the one table of what an error means; [`guard`], [`storm`], [`deaths`] and [`hold`] stop a bucket
-//!   in one direction, [`breaker`] an end of a link that does not answer.
+//!   in one direction, [`breaker`] an end of a link that does not answer, or lets nothing succeed.
 
 pub mod apply;
 pub mod breaker;

@@ -61,7 +61,7 @@ impl Wording {
             (kind, Tells::Over) if kind.ends() == Ends::ByQuiet => {
                 format!("no more of it for a while; {} in all: {reason}", telling.total)
             }
-            (Kind::Breaker, Tells::Over) => format!("{reason} answers again"),
+            (Kind::Breaker, Tells::Over) => format!("{reason} works again"),
             (_, Tells::Over) if said.is_empty() => format!("it is over: {reason}"),
             (Kind::Hold, Tells::Over) => format!("it goes on; it was held: {said}"),
             _ if said.is_empty() => reason.clone(),

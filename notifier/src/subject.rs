@@ -8,7 +8,7 @@ use twinlog_schemas::SiteName;
 pub enum Kind {
     /// Something is held.
     Hold,
-    /// An end of a link does not answer.
+    /// An end of a link does not answer, or lets nothing succeed.
     Breaker,
     /// Changes cannot be applied.
     DeadLetters,

@@ -20,9 +20,9 @@ pub enum EventType {
     HoldBegun,
     /// A hold has ended; data: [`HoldTold`].
     HoldEnded,
-    /// A link's breaker has opened; data: [`BreakerTold`].
+    /// A link's breaker has opened, or nothing succeeds at an end that answers; data: [`BreakerTold`].
     BreakerOpened,
-    /// A link's breaker has closed; data: [`BreakerTold`].
+    /// That is over; data: [`BreakerTold`].
     BreakerClosed,
     /// Two sites changed the same thing and a rule decided; data: [`ConflictTold`].
     ConflictDecided,
@@ -210,9 +210,9 @@ pub struct BreakerTold {
     pub source_site: String,
     /// The target of the link.
     pub target_site: String,
-    /// Which of the two does not answer.
+    /// Which of the two it is about.
     pub away: String,
-    /// What was seen, in words.
+    /// What it does or does not, in words: `does not answer: …`.
     pub message: String,
     /// Since when it is, or was, open: microseconds since the Unix epoch.
     pub since_us: i64,

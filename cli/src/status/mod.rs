@@ -33,7 +33,7 @@ struct Status {
 #[derive(Debug, Serialize)]
 struct Link {
     link: String,
-    /// The end that does not answer, with what it last said, if the breaker is open.
+    /// The end that does not answer, or lets nothing succeed, with what was seen first.
     #[serde(skip_serializing_if = "Option::is_none")]
     away: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,7 +197,7 @@ async fn of_link(
     }
     buckets.sort_by(|one, other| one.bucket.cmp(&other.bucket));
     let away = control.away().into_iter().find(|((source, _), _)| *source == link.source);
-    let away = away.map(|((_, site), away)| format!("{site} does not answer: {}", away.message));
+    let away = away.map(|((_, site), away)| format!("{site} {}", away.message));
     let hold = held(deployment, control, &Scope::Link(link.source.clone()));
     Ok(Link { link: link.name(), away, hold, buckets })
 }

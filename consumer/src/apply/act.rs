@@ -137,7 +137,7 @@ impl Apply {
             self.upload(slot, job, &transfer).await?
         };
         if object.body.is_none() && object.size > 0 {
-            self.answered(job.source, End::Source);
+            self.worked(job.source, End::Source).await;
         }
         if !transfer.proves(&written) {
             self.parts.observer.unproved(self.stream(job));

@@ -1,6 +1,7 @@
 //! Whether the two ends of each link answer: one breaker for each, driven by the calls that fail.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,15 +56,18 @@ impl Apply {
     }
 
     /// A call at this end has succeeded.
-    pub(super) fn answered(&self, source: &SiteName, end: End) {
-        self.reach.of(source, end).breaker().succeeded();
+    pub(super) async fn worked(&self, source: &SiteName, end: End) {
+        let change = self.reach.of(source, end).breaker().succeeded();
+        self.tell_breaker(source, end, change, "works again").await;
     }
 
     /// A call at this end has failed in a way that may pass. Where it turns out to be away, returns when it is back:
     /// then it need not be waited for any longer.
     pub(super) async fn unanswered(&self, slot: &mut Slot, job: &Job<'_>, end: End, error: &SiteError) -> bool {
         let reached = self.reach.of(job.source, end);
-        let after = reached.breaker().failed();
+        let mut record = DefaultHasher::new();
+        job.version.hash(&mut record);
+        let after = reached.breaker().failed(record.finish(), self.parts.clock.now_us());
         match after {
             After::TryAgain => return false,
             After::Wait => {}
@@ -86,7 +90,11 @@ impl Apply {
         let answers = self.answers(job, end).await;
         let change = reached.breaker().looked(answers, self.parts.clock.now_us());
         drop(turn);
-        self.tell_breaker(job.source, end, change, &error.to_string()).await;
+        let message = match change {
+            Some(Change::Failing) => format!("answers, but nothing has worked there for a minute: {error}"),
+            _ => format!("does not answer: {error}"),
+        };
+        self.tell_breaker(job.source, end, change, &message).await;
         answers
     }
 
@@ -101,7 +109,7 @@ impl Apply {
             }
             let change = reached.breaker().looked(true, self.parts.clock.now_us());
             drop(turn);
-            self.tell_breaker(job.source, end, change, "it answers again").await;
+            self.tell_breaker(job.source, end, change, "answers again").await;
             return;
         }
     }
@@ -110,7 +118,9 @@ impl Apply {
     pub(super) async fn tidy_away(&self) {
         for (source, site) in self.parts.holds.control().away().into_keys() {
             let end = if site == source { End::Source } else { End::Target };
-            if !self.reach.of(&source, end).breaker().is_open() {
+            let reached = self.reach.of(&source, end);
+            let is_away = reached.breaker().is_open() || reached.breaker().is_failing();
+            if !is_away {
                 self.parts.holds.control().remove(Key::Away(source, site)).await;
             }
         }
@@ -134,19 +144,19 @@ impl Apply {
         let Some(change) = change else { return };
         let here = self.parts.here.name();
         let away = if end == End::Source { source } else { here };
-        let kind = match change {
-            Change::Opened => {
-                tracing::warn!(%source, site = %away, message, "site does not answer: everything for it waits");
-                EventType::BreakerOpened
-            }
-            Change::Closed => {
-                tracing::info!(%source, site = %away, "site answers again");
-                EventType::BreakerClosed
-            }
+        let begins = matches!(change, Change::Opened | Change::Failing);
+        let kind = if begins {
+            tracing::warn!(%source, site = %away, message, "everything for this site waits");
+            EventType::BreakerOpened
+        } else {
+            tracing::info!(%source, site = %away, message, "what waited for this site goes on");
+            EventType::BreakerClosed
         };
-        self.parts.observer.breaker(source, here, end, change == Change::Opened);
+        if matches!(change, Change::Opened | Change::Closed) {
+            self.parts.observer.breaker(source, here, end, begins);
+        }
         let (control, since_us) = (self.parts.holds.control(), self.parts.clock.now_us());
-        if change == Change::Opened {
+        if begins {
             let on_record = Away { message: message.to_owned(), since_us };
             control.put(Entry::Away(source.clone(), away.clone(), on_record)).await;
         } else {

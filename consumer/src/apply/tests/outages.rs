@@ -121,6 +121,46 @@ async fn a_target_that_is_away_opens_the_breaker() {
     assert!(lab.letters().is_empty());
 }
 
+/// Scenario: the target refuses every write of some records, as one with a full disk does, and answers reads; then it takes
+/// them.
+/// Guarantee: nobody is stopped, and nothing is dead; that nothing works there is told once after a minute, also on record,
+/// and that it works again. Of two records that fail it is not told: they may be alone with it.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_refuses_every_write_is_told_of() {
+    for (records, told) in [(2, false), (3, true)] {
+        let lab = Lab::new().await;
+        let away = || lab.holds.control().away().into_values().next();
+        let versions: Vec<_> = (0..records).map(|n| lab.put_body(format!("body {n}"))).collect();
+        let mut changes = Vec::new();
+        for version in &versions {
+            let birth = lab.event(version, Told::Born).await;
+            changes.push(lab.change_record(lab.codec.encode_change(&birth).unwrap().into()));
+        }
+        let refused = records * 12;
+        for _ in 0..refused {
+            lab.target.push("put_object", Fault::Reject(SiteErrorKind::StorageFull));
+        }
+        let all = futures::future::join_all(changes.iter().map(|change| lab.handle(change)));
+        let looks = async {
+            tokio::time::sleep(Duration::from_secs(59)).await;
+            assert_eq!(away(), None);
+            tokio::time::sleep(Duration::from_secs(61)).await;
+            let message = away().map(|away| away.message);
+            assert_eq!(message.is_some_and(|message| message.contains("nothing has worked there")), told, "{records}");
+        };
+        tokio::join!(all, looks);
+        assert_eq!(away(), None);
+        assert_eq!(lab.seen.told().retries.len(), refused);
+        for version in &versions {
+            lab.assert_same(version).await;
+        }
+        let heard: Vec<_> = lab.heard.events().into_iter().filter_map(|event| event.event_type()).collect();
+        let expected: &[_] = if told { &[EventType::BreakerOpened, EventType::BreakerClosed] } else { &[] };
+        assert_eq!((heard.as_slice(), lab.seen.told().breakers.len()), (expected, 0), "{records}");
+        assert!(lab.letters().is_empty());
+    }
+}
+
 /// Scenario: one key fails for ever with an error of its own, or because the disk is full, while another of its link
 /// succeeds all the time, once, or never.
 /// Guarantee: after an hour in which others succeeded it is a dead letter; a full disk never makes it one.

@@ -65,6 +65,16 @@ pub struct BacklogReport {
     producer: Drained,
 }
 
+impl BacklogReport {
+    /// Who used more than so many bytes, or may have.
+    #[must_use]
+    pub fn above(&self, bytes: u64) -> Vec<String> {
+        let both = [("the consumer", self.consumer), ("the producer", self.producer)];
+        let above = both.into_iter().filter(|(_, drained)| drained.peak.is_none_or(|peak| peak > bytes));
+        above.map(|(who, drained)| format!("{who}: {drained}")).collect()
+    }
+}
+
 /// Measures; `tell` hears what is being done.
 ///
 /// # Errors

@@ -41,6 +41,9 @@ struct Args {
     /// Notices of the burst beside the backlog.
     #[arg(long, default_value_t = 50_000)]
     notices: u64,
+    /// Resident memory beyond which the backlog or the burst fails, in megabytes (10^6 bytes).
+    #[arg(long, default_value_t = 100)]
+    peak_mb: u64,
     /// Seconds for which the backlog may drain, and the burst.
     #[arg(long, default_value_t = 3_600)]
     within: u64,
@@ -66,8 +69,10 @@ async fn bench(args: Args) -> Result<(), LabError> {
         let within = Duration::from_secs(args.within);
         let folder = folder.path().to_owned();
         let backlog = Backlog { kind, folder, events, keys: args.keys, notices: args.notices, within };
-        println!("\n{}", Box::pin(run_backlog(&backlog, |what| println!("{what}"))).await?);
-        return Ok(());
+        let report = Box::pin(run_backlog(&backlog, |what| println!("{what}"))).await?;
+        println!("\n{report}");
+        let limit = format!("resident memory above {} MB", args.peak_mb);
+        return LabError::if_any(&limit, report.above(args.peak_mb * 1_000_000));
     }
     let bench = Bench {
         kind,

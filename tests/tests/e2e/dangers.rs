@@ -3,27 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_s3::primitives::ByteStream;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use twinlog_control::Control;
 use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_log::{KafkaConfig, KafkaLog, Log, TopicName, TopicPartition, Topics};
-use twinlog_tests::{lab::Stage, lab_error::LabError, refused::Refused, site::Site, until::until};
+use twinlog_tests::{lab::Stage, lab_error::LabError, site::Site, until::until};
 
-use crate::scenario::{Failure, Outcome, scenarios};
+use crate::{
+    scenario::{Failure, Outcome, scenarios},
+    writes::put,
+};
 
 scenarios!(running:
     a_lost_control_topic_is_written_again, a_lost_topic_is_told_until_it_is_made_anew, a_stretch_is_read_once_more, what_is_late_and_what_is_lost_is_told);
 
 const SOON: Duration = Duration::from_secs(90);
 const LINK: &str = "east>west";
-
-async fn put(stage: &Stage, key: &str) -> Result<(), Refused> {
-    let east = stage.at(Site::East);
-    let put = east.client.put_object().bucket(&east.name).key(key).body(ByteStream::from_static(b"content"));
-    put.send().await.map(drop).map_err(Refused::doing(format!("writing {key}")))
-}
 
 /// What `twinlog status` says of the bucket, whether or not it finds something.
 async fn status(stage: &Stage) -> Result<String, LabError> {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::primitives::ByteStream;
 use rdkafka::{
     ClientConfig,
     producer::{FutureProducer, FutureRecord},
@@ -16,7 +15,10 @@ use twinlog_tests::{
     until::until,
 };
 
-use crate::scenario::{Failure, Outcome, scenarios};
+use crate::{
+    scenario::{Failure, Outcome, scenarios},
+    writes::put,
+};
 
 scenarios!(prepared: letters_are_replayed_and_discarded);
 
@@ -57,12 +59,6 @@ fn with_denied_keys(stage: &Stage) -> Result<String, serde_json::Error> {
     });
     policy["Statement"].as_array_mut().into_iter().for_each(|statements| statements.push(deny.clone()));
     Ok(policy.to_string())
-}
-
-async fn put(stage: &Stage, key: &str) -> Outcome {
-    let east = stage.at(Site::East);
-    east.client.put_object().bucket(&east.name).key(key).body(ByteStream::from_static(b"content")).send().await?;
-    Ok(())
 }
 
 async fn open_by_metrics(stage: &Stage, expected: f64) -> Outcome {

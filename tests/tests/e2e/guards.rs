@@ -3,23 +3,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_s3::primitives::ByteStream;
 use twinlog_control::{Control, Entry};
 use twinlog_log::clock::{Ids, SystemClock};
 use twinlog_log::{KafkaConfig, KafkaLog, Log, Record, TopicName, TopicPartition, Topics};
 use twinlog_schemas::{Codec, PublishedSchema, RecordKind};
 use twinlog_tests::{
-    bucket::{self, Lock},
+    bucket::Lock,
     deployment::Pace,
-    door::Lease,
     lab::{Own, Stage, StageOptions},
     lab_error::LabError,
     proxy::{Fault, Wanted},
+    refused::Refused,
     site::Site,
     until::until,
 };
 
-use crate::scenario::{Failure, Outcome, scenarios};
+use crate::{
+    scenario::{Failure, Outcome, scenarios},
+    writes::{crosses, other_bucket, put},
+};
 
 const PROXIED: StageOptions = StageOptions { lock: Lock::On, own: Own::Nothing, proxies: true };
 
@@ -79,59 +81,47 @@ async fn held(stage: &Stage, bucket: Option<&str>, reason: Option<&str>) -> Outc
     Ok(())
 }
 
-async fn put(stage: &Stage, name: &str, key: &str) -> Outcome {
-    let east = stage.at(Site::East).client;
-    east.put_object().bucket(name).key(key).body(ByteStream::from_static(b"content")).send().await?;
-    Ok(())
-}
-
 async fn put_many(stage: &Stage, folder: &str, count: usize) -> Outcome {
     for number in 0..count {
-        put(stage, &stage.bucket, &format!("{folder}/{number}")).await?;
+        put(stage, &format!("{folder}/{number}")).await?;
     }
     Ok(())
 }
 
-/// A second bucket on the same links, with its notices.
-async fn other(stage: &Stage) -> Result<(String, Lease), Failure> {
-    let name = format!("{}-other", stage.bucket);
-    for site in Site::BOTH {
-        bucket::make(&stage.at(site).client, &name, Lock::On).await?;
-    }
-    let lease = stage.lease_too(&name);
-    stage.deployment.enable(&name).await?;
-    Ok((name, lease))
+/// A storm, and what a person makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Storm {
+    /// Clients delete, and mean it.
+    Wanted,
+    /// Clients delete, and should not have: the delete markers are removed.
+    Undone,
+    /// Clients remove versions by their ids, and should not have: what the target still has is written there anew.
+    WrittenAnew,
 }
 
-async fn crosses(stage: &Stage, name: &str, key: &str) -> Outcome {
-    put(stage, name, key).await?;
-    until("another bucket was stalled", SOON, async || {
-        let head = stage.at(Site::West).client.head_object().bucket(name).key(key).send().await;
-        Ok(head.map(drop).map_err(|_| format!("{key} is not at west")))
-    })
-    .await?;
-    Ok(())
-}
-
-/// Removes what a client sees at east, as clients do: each gets a delete marker.
-async fn removed_by_clients(stage: &Stage) -> Outcome {
+/// Removes what a client sees at east: each object gets a delete marker, or its version is removed.
+async fn removed_by_clients(stage: &Stage, by_version: bool) -> Outcome {
     let east = stage.at(Site::East);
-    let listed = east.client.list_objects_v2().bucket(&east.name).send().await?;
-    for key in listed.contents().iter().filter_map(|object| object.key()) {
-        east.client.delete_object().bucket(&east.name).key(key).send().await?;
+    let listed = east.client.list_object_versions().bucket(&east.name).send().await?;
+    for version in listed.versions().iter().filter(|version| version.is_latest() == Some(true)) {
+        let remove = east.client.delete_object().bucket(&east.name).key(version.key().unwrap_or_default());
+        remove.set_version_id(version.version_id().filter(|_| by_version).map(str::to_owned)).send().await?;
     }
     Ok(())
 }
 
-async fn seen_at_west(stage: &Stage) -> Result<usize, Failure> {
-    let west = stage.at(Site::West);
-    Ok(west.client.list_objects_v2().bucket(&west.name).send().await?.contents().len())
+async fn seen_at(stage: &Stage, site: Site) -> Result<Vec<String>, Refused> {
+    let bucket = stage.at(site);
+    let listing = bucket.client.list_objects_v2().bucket(&bucket.name).send().await;
+    let listed = listing.map_err(Refused::doing("listing"))?;
+    Ok(listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect())
 }
 
 /// Scenario: a client removes everything that it sees; Twinlog at the target is killed, and a person lets the bucket go on;
-/// then the same again, but the person undoes it at the source first, as the runbook says. Guarantees: the bucket stops when
-/// the storm is one, also after the kill, so that most of what was removed is still there; another bucket goes on; released,
-/// everything crosses; the next storm stops it again; what was undone is there at both sites in the end.
+/// then the same again, but the person undoes it first, as the runbook says; then by version ids, undone likewise.
+/// Guarantees: the bucket stops when the storm is one, also after the kill, so that most of what was removed is still there;
+/// another bucket goes on; released, everything crosses; the next storm stops it again; what was undone is there at both
+/// sites in the end.
 async fn a_storm_of_removals_waits_for_a_person(stage: &mut Stage) -> Outcome {
     const OBJECTS: usize = 60;
     const STORM: usize = 20;
@@ -139,38 +129,57 @@ async fn a_storm_of_removals_waits_for_a_person(stage: &mut Stage) -> Outcome {
     // A release forgives what is of the same tenth of the window.
     configure(stage, &format!("delete_storm = {{ window = \"20s\", removals = {STORM}, share = 30 }}"))?;
     start(stage).await?;
-    let (other, _lease) = other(stage).await?;
+    let (other, _lease) = other_bucket(stage, Lock::On).await?;
     let name = stage.bucket.clone();
-    for (round, wanted) in [("wanted", true), ("unwanted", false)] {
-        put_many(stage, round, OBJECTS).await?;
+    for storm in [Storm::Wanted, Storm::Undone, Storm::WrittenAnew] {
+        let already = seen_at(stage, Site::East).await?.len();
+        let folder = format!("{storm:?}");
+        put_many(stage, &folder, OBJECTS - already).await?;
         stage.deployment.equal(&name, u64::MAX, SOON).await?;
-        removed_by_clients(stage).await?;
+        removed_by_clients(stage, storm == Storm::WrittenAnew).await?;
         held(stage, Some(&name), Some("delete-storm")).await?;
         killed(stage).await?;
         held(stage, Some(&name), Some("delete-storm")).await?;
-        crosses(stage, &other, round).await?;
-        let left = seen_at_west(stage).await?;
-        assert!(left >= OBJECTS - STORM - STORM / 2, "only {left} of {OBJECTS} are left at west");
-        if !wanted {
-            undone(stage, round).await?;
-        }
+        crosses(stage, &other, &folder).await?;
+        let left = seen_at(stage, Site::West).await?;
+        assert!(left.len() >= OBJECTS - STORM - STORM / 2, "only {} of {OBJECTS} are left at west", left.len());
+        let expected = match storm {
+            Storm::Wanted => Vec::new(),
+            Storm::Undone => undone(stage).await?,
+            Storm::WrittenAnew => written_anew(stage, left).await?,
+        };
         stage.deployment.run(&["bucket", "release", &name, "--from", "east"]).await?;
         held(stage, Some(&name), None).await?;
         stage.deployment.equal(&name, u64::MAX, SOON).await?;
-        assert_eq!(seen_at_west(stage).await?, if wanted { 0 } else { OBJECTS });
+        assert_eq!(seen_at(stage, Site::West).await?, expected);
     }
     Ok(())
 }
 
-/// Removes the delete markers of a folder at east.
-async fn undone(stage: &Stage, folder: &str) -> Outcome {
+/// Removes the delete markers of this storm at east; returns what is seen there then.
+async fn undone(stage: &Stage) -> Result<Vec<String>, Failure> {
     let east = stage.at(Site::East);
-    let listed = east.client.list_object_versions().bucket(&east.name).prefix(folder).send().await?;
+    let listed = east.client.list_object_versions().bucket(&east.name).prefix("Undone").send().await?;
     for marker in listed.delete_markers() {
         let remove = east.client.delete_object().bucket(&east.name).key(marker.key().unwrap_or_default());
         remove.version_id(marker.version_id().unwrap_or_default()).send().await?;
     }
-    Ok(())
+    Ok(seen_at(stage, Site::East).await?)
+}
+
+/// Puts what west still has there once more, and waits until east has got it back; returns what that is.
+async fn written_anew(stage: &Stage, left: Vec<String>) -> Result<Vec<String>, Failure> {
+    let west = stage.at(Site::West);
+    for key in &left {
+        let held = west.client.get_object().bucket(&west.name).key(key).send().await?;
+        west.client.put_object().bucket(&west.name).key(key).body(held.body).send().await?;
+    }
+    until("what was written anew did not cross", SOON, async || {
+        let seen = seen_at(stage, Site::East).await?;
+        Ok(if seen == left { Ok(()) } else { Err(format!("{} of {}", seen.len(), left.len())) })
+    })
+    .await?;
+    Ok(left)
 }
 
 /// Scenario: the target refuses many keys of a bucket, for good; then it takes them. Guarantees: a few are dead letters, and
@@ -182,7 +191,7 @@ async fn too_many_dead_letters_wait_for_a_person(stage: &mut Stage) -> Outcome {
     stage.deployment.change(|parts| parts.pace = Pace::Brief)?;
     configure(stage, &format!("too_many_dead_letters = {{ window = \"10m\", letters = {LETTERS}, share = 50 }}"))?;
     start(stage).await?;
-    let (other, _lease) = other(stage).await?;
+    let (other, _lease) = other_bucket(stage, Lock::On).await?;
     let name = stage.bucket.clone();
     let [_, west] = stage.proxies.as_ref().ok_or("no proxies")?;
     (0..1_000).for_each(|_| west.inject(Wanted::new("PUT", "/refused/"), Fault::Refuse(400, "InvalidRequest")));
@@ -214,7 +223,7 @@ async fn credentials_that_are_refused(stage: &mut Stage) -> Outcome {
         .change(|parts| "another-secret".clone_into(&mut parts.sites[Site::West.index()].twinlog.secret_key))?;
     stage.deployment.kill(Site::West)?;
     stage.deployment.start(Site::West)?;
-    put(stage, &name, "while refused").await?;
+    put(stage, "while refused").await?;
     held(stage, None, Some("credentials")).await?;
     stage.deployment.change(|parts| parts.sites[Site::West.index()].twinlog.secret_key = right)?;
     killed(stage).await?;
@@ -237,7 +246,7 @@ async fn answers_that_hold(stage: &mut Stage) -> Outcome {
         let refuse = |wanted: Wanted| (0..2_000).for_each(|_| west.inject(wanted.clone(), Fault::Refuse(status, code)));
         // Of a link everything is refused, of a bucket all that is about it.
         refuse(if of_link { Wanted::default() } else { Wanted::new("", &format!("/{name}")) });
-        put(stage, &name, reason).await?;
+        put(stage, reason).await?;
         let bucket = Some(name.as_str()).filter(|_| !of_link);
         held(stage, bucket, Some(reason)).await?;
         stage.proxies.iter().flatten().for_each(|proxy| proxy.withdraw());
@@ -266,7 +275,7 @@ async fn partitions_that_do_not_fit(stage: &mut Stage) -> Outcome {
     let lanes = usize::try_from(partitions)?;
     log.add_partitions(&changes, lanes + 1).await?;
     held(stage, Some(&name), Some("partitions-unfit")).await?;
-    put(stage, &name, "while unfit").await?;
+    put(stage, "while unfit").await?;
     log.add_partitions(&changes, 2 * lanes).await?;
     held(stage, Some(&name), None).await?;
     stage.deployment.equal(&name, u64::MAX, SOON).await?;
@@ -311,7 +320,7 @@ async fn a_record_of_a_newer_release(stage: &mut Stage) -> Outcome {
     held(stage, None, Some("unknown-schema")).await?;
     killed(stage).await?;
     held(stage, None, Some("unknown-schema")).await?;
-    put(stage, &name, "behind").await?;
+    put(stage, "behind").await?;
     let clock = Arc::new(SystemClock);
     let ids = Ids::new(Arc::<SystemClock>::clone(&clock), 1);
     let control = Control::new(Arc::new(log), &topics, &"west".parse()?, clock, ids);

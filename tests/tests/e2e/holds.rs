@@ -13,7 +13,6 @@ use aws_sdk_s3::{
 use twinlog_tests::{
     bench::own,
     bucket::{self, Lock},
-    door::Lease,
     lab::{Own, Stage, StageOptions},
     pair::twinlog_principal,
     refused::Refused,
@@ -22,7 +21,10 @@ use twinlog_tests::{
     until::until,
 };
 
-use crate::scenario::{Failure, Outcome, scenarios};
+use crate::{
+    scenario::{Outcome, scenarios},
+    writes::{crosses, other_bucket, put_at},
+};
 
 const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, own: Own::Nothing, proxies: false };
 
@@ -50,23 +52,6 @@ async fn held(stage: &Stage, name: &str, reason: Option<&str>) -> Outcome {
     Ok(())
 }
 
-async fn put(stage: &Stage, site: Site, name: &str, key: &str) -> Result<(), Refused> {
-    let client = stage.at(site).client;
-    let put = client.put_object().bucket(name).key(key).body(ByteStream::from_static(b"content"));
-    put.send().await.map(|_| ()).map_err(Refused::doing(format!("writing {key}")))
-}
-
-/// A write at east comes to west while something else is held.
-async fn crosses(stage: &Stage, name: &str, key: &str) -> Outcome {
-    put(stage, Site::East, name, key).await?;
-    until("another bucket was stalled", SOON, async || {
-        let head = stage.at(Site::West).client.head_object().bucket(name).key(key).send().await;
-        Ok(head.map(drop).map_err(|_| format!("{key} is not at west")))
-    })
-    .await?;
-    Ok(())
-}
-
 async fn restart(stage: &mut Stage, site: Site) -> Outcome {
     stage.deployment.stop(site).await?;
     stage.deployment.start(site)?;
@@ -77,7 +62,7 @@ async fn restart(stage: &mut Stage, site: Site) -> Outcome {
 /// What is written at east crosses only after a pause, in which something else is done.
 async fn paused(stage: &Stage, name: &str, key: &str, meanwhile: impl AsyncFnOnce() -> Result<(), Refused>) -> Outcome {
     stage.deployment.run(&["bucket", "pause", name, "--from", "east"]).await?;
-    put(stage, Site::East, name, key).await?;
+    put_at(stage, Site::East, name, key).await?;
     held(stage, name, Some("paused")).await?;
     Ok(meanwhile().await?)
 }
@@ -102,30 +87,19 @@ async fn emptied_at(stage: &Stage, site: Site, name: &str) -> Outcome {
     Ok(())
 }
 
-/// A second bucket on the same links, with its notices.
-async fn other(stage: &Stage, lock: Lock) -> Result<(String, Lease), Failure> {
-    let name = format!("{}-other", stage.bucket);
-    for site in Site::BOTH {
-        bucket::make(&stage.at(site).client, &name, lock).await?;
-    }
-    let lease = stage.lease_too(&name);
-    stage.deployment.enable(&name).await?;
-    Ok((name, lease))
-}
-
 /// Scenario: versioning is suspended at the target; at the source; then the target's bucket is deleted and made anew,
 /// first without versioning. Guarantees: each is a hold under its own name, kept over a restart; the other bucket goes
 /// on; mended, everything crosses; a bucket made anew asks for a person.
 async fn versioning_suspended_and_a_bucket_made_anew(stage: &mut Stage) -> Outcome {
     let name = stage.bucket.clone();
-    let (other, _lease) = other(stage, Lock::Off).await?;
+    let (other, _lease) = other_bucket(stage, Lock::Off).await?;
     crosses(stage, &name, "first").await?;
     crosses(stage, &other, "first").await?;
     let west = stage.at(Site::West).client;
 
     // Looked at again at the start, and every half minute.
     stage.deployment.run(&["bucket", "pause", &name, "--from", "east"]).await?;
-    put(stage, Site::East, &name, "while suspended").await?;
+    put_at(stage, Site::East, &name, "while suspended").await?;
     bucket::versioning(&west, &name, BucketVersioningStatus::Suspended).await?;
     held(stage, &name, Some("paused")).await?;
     restart(stage, Site::West).await?;
@@ -157,7 +131,7 @@ async fn versioning_suspended_and_a_bucket_made_anew(stage: &mut Stage) -> Outco
     emptied(stage, &name).await?;
     stage.deployment.equal(&name, u64::MAX, SOON).await?;
     west.delete_bucket().bucket(&name).send().await?;
-    put(stage, Site::East, &name, "while away").await?;
+    put_at(stage, Site::East, &name, "while away").await?;
     restart(stage, Site::West).await?;
     held(stage, &name, Some("no-such-bucket")).await?;
     bucket::make(&west, &name, Lock::Unversioned).await?;
@@ -195,12 +169,12 @@ fn denied(stage: &Stage, actions: &[&str]) -> Result<String, serde_json::Error> 
 /// Guarantees: a hold each, kept over a restart, with what is missing by name; mended, everything crosses.
 async fn default_retention_and_access_taken_away(stage: &mut Stage) -> Outcome {
     let name = stage.bucket.clone();
-    let (other, _lease) = other(stage, Lock::On).await?;
+    let (other, _lease) = other_bucket(stage, Lock::On).await?;
     crosses(stage, &other, "first").await?;
     let west = stage.at(Site::West).client;
     let set = west.put_object_lock_configuration().bucket(&name).object_lock_configuration(default_retention(Some(1)));
     set.send().await?;
-    put(stage, Site::East, &name, "while unlike").await?;
+    put_at(stage, Site::East, &name, "while unlike").await?;
     held(stage, &name, Some("default-retention-differs")).await?;
     restart(stage, Site::West).await?;
     held(stage, &name, Some("default-retention-differs")).await?;
@@ -212,7 +186,7 @@ async fn default_retention_and_access_taken_away(stage: &mut Stage) -> Outcome {
 
     let (who, less) = (twinlog_principal(), denied(stage, &["s3:PutObject"])?);
     stage.store(Site::West).await.change_policy(&who, &less).await?;
-    put(stage, Site::East, &name, "while refused").await?;
+    put_at(stage, Site::East, &name, "while refused").await?;
     let refused = held(stage, &name, Some("access-denied")).await;
     let status = stage.deployment.run(&["status"]).await;
     let again = restart(stage, Site::West).await;
@@ -234,7 +208,7 @@ async fn default_retention_and_access_taken_away(stage: &mut Stage) -> Outcome {
 /// nothing of the waiting change counts as superseded before a person says so.
 async fn a_locked_bucket_made_anew_at_either_end(stage: &mut Stage) -> Outcome {
     let name = stage.bucket.clone();
-    let (other, _lease) = other(stage, Lock::On).await?;
+    let (other, _lease) = other_bucket(stage, Lock::On).await?;
     crosses(stage, &name, "first").await?;
     crosses(stage, &other, "first").await?;
     emptied(stage, &name).await?;
@@ -298,7 +272,7 @@ async fn captured(stage: &Stage, name: &str) -> Outcome {
 /// Other buckets go on, and both end by themselves.
 async fn the_stores_own_replication_and_a_source_closed(stage: &mut Stage) -> Outcome {
     let name = stage.bucket.clone();
-    let (other, _lease) = other(stage, Lock::On).await?;
+    let (other, _lease) = other_bucket(stage, Lock::On).await?;
     let aside = format!("{name}-aside");
     for site in Site::BOTH {
         bucket::make(&stage.at(site).client, &aside, Lock::On).await?;
@@ -307,7 +281,7 @@ async fn the_stores_own_replication_and_a_source_closed(stage: &mut Stage) -> Ou
     for site in Site::BOTH {
         let key = format!("while {site} replicates too");
         stage.deployment.run(&["bucket", "pause", &name, "--from", "east"]).await?;
-        put(stage, Site::East, &name, &key).await?;
+        put_at(stage, Site::East, &name, &key).await?;
         {
             // In this order always: two tests may want both.
             let (east, west) = (stage.store(Site::East).await, stage.store(Site::West).await);
@@ -327,7 +301,7 @@ async fn the_stores_own_replication_and_a_source_closed(stage: &mut Stage) -> Ou
     let closed = denied(stage, &["s3:GetObject", "s3:GetObjectVersion"])?;
     stage.store(Site::East).await.change_policy(&who, &closed).await?;
     let outcome = async {
-        put(stage, Site::East, &name, "while closed").await?;
+        put_at(stage, Site::East, &name, "while closed").await?;
         dirty(stage, &name).await?;
         crosses(stage, &other, "second").await
     }
@@ -336,7 +310,7 @@ async fn the_stores_own_replication_and_a_source_closed(stage: &mut Stage) -> Ou
     stage.store(Site::East).await.change_policy(&who, twinlog_policy(stage.kind())).await?;
     outcome?;
     until("the bucket was not captured again", SOON, async || {
-        put(stage, Site::East, &name, "opened").await?;
+        put_at(stage, Site::East, &name, "opened").await?;
         let metrics = stage.deployment.metrics(Site::East).await?;
         let now = metrics.sum("twinlog_bucket_dirty", &[("bucket", name.as_str())]);
         Ok(if now == 0.0 { Ok(()) } else { Err(format!("dirty: {now}")) })

@@ -29,3 +29,4 @@ mod sweeps;
 mod tools;
 mod unknown_outcomes;
 mod workload;
+mod writes;

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_s3::{primitives::ByteStream, types::BucketVersioningStatus};
+use aws_sdk_s3::types::BucketVersioningStatus;
 use axum::{
     Router,
     body::Bytes,
@@ -33,7 +33,10 @@ use twinlog_tests::{
     until::until,
 };
 
-use crate::scenario::{Outcome, scenarios};
+use crate::{
+    scenario::{Outcome, scenarios},
+    writes::put,
+};
 
 const PROXIES: StageOptions = StageOptions { lock: Lock::On, own: Own::Nothing, proxies: true };
 const VERSIONED: StageOptions = StageOptions { lock: Lock::Off, own: Own::Nothing, proxies: false };
@@ -67,12 +70,6 @@ async fn told_soon(stage: &Stage) -> std::io::Result<Receiver> {
     let url = receiver.open().await?;
     configure(stage, &format!("window = \"1s\"\n{}", webhook(&url)))?;
     Ok(receiver)
-}
-
-async fn put(stage: &Stage, key: &str) -> Outcome {
-    let east = stage.at(Site::East);
-    east.client.put_object().bucket(&east.name).key(key).body(ByteStream::from_static(b"content")).send().await?;
-    Ok(())
 }
 
 /// The firing alert of the stage's bucket by this name, if there is one.

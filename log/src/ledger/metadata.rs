@@ -2,7 +2,7 @@
 //!
 //! Base64 (URL alphabet, no padding) of: one byte of flags, the topic's id (sixteen bytes, where it is known), then for
 //! each finished run above the commit, lowest first, the length of the hole before it and its own length, as LEB128
-//! varints; the runs deflated where that is shorter. Nothing to say is the empty text.
+//! varints; the runs deflated where they are many and that is shorter. Nothing to say is the empty text.
 
 use std::io::{Read, Write};
 
@@ -17,6 +17,9 @@ use crate::topic::TopicId;
 
 /// Kafka's default limit on a commit's metadata (`offset.metadata.max.bytes`), in bytes.
 pub const METADATA_LIMIT: usize = 4096;
+
+/// Bytes of runs up to which deflating is not worth its memory, which has to be cleared for each commit.
+const FEW: usize = 256;
 
 const DEFLATED: u8 = 1;
 const HANDED_OVER: u8 = 2;
@@ -114,7 +117,9 @@ fn encode_first(commit: i64, done: &Runs, head: Head, count: usize) -> Option<St
     if plain == [0] {
         return Some(String::new());
     }
-    let shortest = match deflated(&plain, head.bytes().len()) {
+    let before_runs = head.bytes().len();
+    let many = plain.len() > before_runs + FEW;
+    let shortest = match many.then(|| deflated(&plain, before_runs)).flatten() {
         Some(deflated) if deflated.len() < plain.len() => deflated,
         _ => plain,
     };

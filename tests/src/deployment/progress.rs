@@ -12,7 +12,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     message::OwnedMessage,
 };
 use twinlog_schemas::{
@@ -175,17 +175,10 @@ impl Progress {
                 let notices = format!("{}.notices.{site}", this.prefix);
                 let changes = format!("{}.changes.{}.", this.prefix, site.other());
                 let facts = format!("{}.facts.", this.prefix);
-                for (topic, ends) in &ends {
-                    let group = if *topic == notices {
-                        &capture
-                    } else if topic.starts_with(&changes) || topic.starts_with(&facts) {
-                        &apply
-                    } else {
-                        continue;
-                    };
-                    let waiting = this.waiting(group, topic, ends)?;
-                    backlog.0.insert((group.clone(), topic.clone()), waiting);
-                }
+                let captured = |topic: &str| topic == notices;
+                let applied = |topic: &str| topic.starts_with(&changes) || topic.starts_with(&facts);
+                this.waiting(&mut backlog, &capture, &ends, captured)?;
+                this.waiting(&mut backlog, &apply, &ends, applied)?;
             }
             Ok(backlog)
         })
@@ -237,30 +230,64 @@ impl Progress {
     ) -> Result<BTreeMap<String, Vec<(i64, i64)>>, KafkaError> {
         let metadata = client.fetch_metadata(None, PATIENCE)?;
         let ours = format!("{}.", self.prefix);
-        let mut ends = BTreeMap::new();
-        for topic in metadata.topics().iter().filter(|topic| topic.name().starts_with(&ours) && wanted(topic.name())) {
-            let partitions = 0..i32::try_from(topic.partitions().len()).unwrap_or(0);
-            let marks = partitions.map(|partition| client.fetch_watermarks(topic.name(), partition, PATIENCE));
-            ends.insert(topic.name().to_owned(), marks.collect::<Result<Vec<_>, _>>()?);
+        let topics = metadata.topics().iter().filter(|topic| topic.name().starts_with(&ours) && wanted(topic.name()));
+        let all: Vec<(&str, i32)> = topics
+            .flat_map(|topic| topic.partitions().iter().map(|partition| (topic.name(), partition.id())))
+            .collect();
+        let (first, next) = (offsets(client, &all, Offset::Beginning)?, offsets(client, &all, Offset::End)?);
+        let mut ends: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+        for (at, marks) in all.into_iter().zip(first.into_iter().zip(next)) {
+            ends.entry(at.0.to_owned()).or_default().push(marks);
         }
         Ok(ends)
     }
 
-    fn waiting(&self, group: &str, topic: &str, ends: &[(i64, i64)]) -> Result<i64, KafkaError> {
+    /// Adds what a group has not done of the topics that it reads.
+    fn waiting(
+        &self,
+        backlog: &mut Backlog,
+        group: &str,
+        ends: &BTreeMap<String, Vec<(i64, i64)>>,
+        reads: impl Fn(&str) -> bool,
+    ) -> Result<(), KafkaError> {
+        let ends: Vec<_> = ends.iter().filter(|(topic, _)| reads(topic)).collect();
         let mut asked = TopicPartitionList::new();
-        for partition in 0..ends.len() {
-            asked.add_partition(topic, i32::try_from(partition).unwrap_or(0));
+        for (topic, ends) in &ends {
+            for (at, _) in (0..).zip(ends.iter()) {
+                asked.add_partition(topic, at);
+            }
         }
         let committed = self.client(group)?.committed_offsets(asked, PATIENCE)?;
-        let waiting = committed.elements().into_iter().zip(ends).map(|(element, (first, next))| {
-            let done = match element.offset() {
-                Offset::Offset(offset) => offset.max(*first),
-                _ => *first,
-            };
-            (next - done).max(0)
-        });
-        Ok(waiting.sum())
+        for (topic, ends) in ends {
+            let waiting = (0..).zip(ends).map(|(at, (first, next))| {
+                let done = match committed.find_partition(topic, at).map(|found| found.offset()) {
+                    Some(Offset::Offset(offset)) => offset.max(*first),
+                    _ => *first,
+                };
+                (next - done).max(0)
+            });
+            backlog.0.insert((group.to_owned(), topic.clone()), waiting.sum());
+        }
+        Ok(())
     }
+}
+
+/// The first or next offsets of partitions, asked for all at once: what stands for an end is a time to Kafka (ListOffsets:
+/// -2 is the earliest, -1 the latest).
+fn offsets(client: &BaseConsumer, all: &[(&str, i32)], end: Offset) -> Result<Vec<i64>, KafkaError> {
+    let mut asked = TopicPartitionList::new();
+    for (topic, partition) in all {
+        asked.add_partition_offset(topic, *partition, end)?;
+    }
+    let told = client.offsets_for_times(asked, PATIENCE)?;
+    let of = |(topic, partition): &(&str, i32)| {
+        let told = told.find_partition(topic, *partition);
+        told.ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition)).and_then(|told| {
+            told.error()?;
+            told.offset().to_raw().ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::Fail))
+        })
+    };
+    all.iter().map(of).collect()
 }
 
 /// librdkafka's questions block.

@@ -155,12 +155,12 @@ impl Control {
             self.records().0.values_mut().for_each(|held| held.offset = OF_ANOTHER);
         }
         followed.id = id.or(followed.id);
-        let mut ends = self.log.watermarks(&self.partition).await?;
+        let ends = self.log.watermarks(&self.partition).await?;
         let start = followed.from.unwrap_or(ends.first);
         let reader = self.log.reader(&self.group()).await?;
         let mut records = reader.assign(&self.partition, start).await?;
         if start >= ends.next {
-            self.put_one_again().await?;
+            self.put_one_again(start).await?;
             self.loaded.send_replace(true);
         }
         reads();
@@ -170,12 +170,7 @@ impl Control {
             self.learn(&record);
             followed.from = Some(next);
             if next >= ends.next {
-                if self.lacks().is_some() {
-                    ends = self.log.watermarks(&self.partition).await?;
-                }
-                if next >= ends.next {
-                    self.put_one_again().await?;
-                }
+                self.put_one_again(next).await?;
                 self.loaded.send_replace(true);
             }
         }
@@ -242,12 +237,15 @@ impl Control {
         self.records().0.values().find_map(|held| held.entry.clone().filter(|_| held.offset == OF_ANOTHER))
     }
 
-    /// Puts one such entry on record in the topic that has the name now, once everything there has been read: one at a time,
-    /// each followed by what came meanwhile, so that none is put over what is newer. Where that fails, what came meanwhile
-    /// is read first, and it is put again if it is still not there.
-    async fn put_one_again(&self) -> Result<(), LogError> {
+    /// Puts one such entry on record in the topic that has the name now, once everything there has been read, which was so
+    /// far: one at a time, each followed by what came meanwhile, so that none is put over what is newer. Where that fails,
+    /// what came meanwhile is read first, and it is put again if it is still not there.
+    async fn put_one_again(&self, read: i64) -> Result<(), LogError> {
         let _alone = self.writing.lock().await;
         let Some(entry) = self.lacks() else { return Ok(()) };
+        if read < self.log.watermarks(&self.partition).await?.next {
+            return Ok(());
+        }
         match entry.to_json() {
             Ok(value) => {
                 let position = self.log.append(self.record(&entry.key(), Some(value))).await?;

@@ -7,27 +7,28 @@
 
 use std::time::Duration;
 
-/// Whoever owned the lane before.
+/// Whoever owned the lane before, and for how long nothing of theirs has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Before {
     /// Nobody, or an owner that handed over: nothing of theirs is under way.
     Clean,
-    /// This same process, and nobody in between; it has begun nothing for so long.
+    /// This same process, and nobody in between.
     Ourselves(Duration),
-    /// Another owner, which ended without a word; when is not known.
-    Unclean,
+    /// Another owner, which ended without a word. When is not known, but it had by the time at which this process put its
+    /// mark on the lane.
+    Unclean(Duration),
 }
 
 impl Before {
-    /// The rule. `clean`: every partition of the lane was handed over, or never read. `last` is the mark found on the
-    /// lane, `ours` that of this process, `stopped` how long ago this process had stopped all its work on the lane; none
-    /// where it did not own it before.
+    /// The rule. `clean`: every partition that the lane is to read was handed over, or never read. `ourselves`: the mark
+    /// found on the lane was that of this process, which knew then when it had stopped its work there. `ago`: how long
+    /// ago that was, or else, how long ago this process put its own mark.
     #[must_use]
-    pub fn judge(clean: bool, last: Option<&str>, ours: &str, stopped: Option<Duration>) -> Self {
-        match stopped {
-            _ if clean => Self::Clean,
-            Some(ago) if last == Some(ours) => Self::Ourselves(ago),
-            _ => Self::Unclean,
+    pub fn judge(clean: bool, ourselves: bool, ago: Duration) -> Self {
+        match (clean, ourselves) {
+            (true, _) => Self::Clean,
+            (false, true) => Self::Ourselves(ago),
+            (false, false) => Self::Unclean(ago),
         }
     }
 
@@ -36,8 +37,7 @@ impl Before {
     pub fn wait(self, expiry: Duration) -> Duration {
         match self {
             Self::Clean => Duration::ZERO,
-            Self::Ourselves(ago) => expiry.saturating_sub(ago),
-            Self::Unclean => expiry,
+            Self::Ourselves(ago) | Self::Unclean(ago) => expiry.saturating_sub(ago),
         }
     }
 }
@@ -50,47 +50,47 @@ mod tests {
 
     const EXPIRY: Duration = Duration::from_secs(11);
 
-    /// An ownership of the lane: by whom (0 is this process), from when to when, in seconds, and whether it was handed
-    /// over. A write may begin in its last moment.
-    type Ownership = (u8, u64, u64, bool);
+    /// An ownership of the lane: by whom, how long after the one before and for how long, in seconds, and whether what was
+    /// begun in it was handed over in the end.
+    type Ownership = (usize, u64, u64, bool);
 
-    /// Ownerships one after the other; the next one, this process's, begins at the time returned.
-    fn history() -> impl Strategy<Value = (Vec<Ownership>, u64)> {
-        prop::collection::vec((0u8..3, 0u64..20, 0u64..20, any::<bool>()), 0..6).prop_map(|steps| {
-            let mut now = 0;
-            let mut owned = Vec::new();
-            for (who, before, long, handed_over) in steps {
-                owned.push((who, now + before, now + before + long, handed_over));
-                now += before + long;
-            }
-            (owned, now)
-        })
+    fn history() -> impl Strategy<Value = Vec<Ownership>> {
+        prop::collection::vec((0usize..3, 0u64..12, 0u64..25, any::<bool>()), 0..12)
     }
 
     proptest! {
-        /// Whoever owned the lane, in whatever order: once the wait is over, no write of any owner that did not wait for
-        /// its end can act.
+        /// Whoever owned the lane, in whatever order, and lost it again, also while it waited: once an owner begins, no write
+        /// of any other ownership can act. A write may begin in an ownership's last moment.
         #[test]
-        fn after_the_wait_nothing_acts_any_more((owned, now) in history()) {
-            let last = owned.last().map(|(who, ..)| who.to_string());
-            let stopped = owned.iter().rev().find(|(who, ..)| *who == 0).map(|(_, _, end, _)| Duration::from_secs(now - end));
-            let clean = owned.last().is_none_or(|(.., handed_over)| *handed_over);
-            let begin = Duration::from_secs(now) + Before::judge(clean, last.as_deref(), "0", stopped).wait(EXPIRY);
-            // An owner before the last one was waited out by its successor, or is the successor itself.
-            let acts_until = owned.last().filter(|(.., handed_over)| !handed_over).map(|(_, _, end, _)| Duration::from_secs(*end) + EXPIRY);
-            prop_assert!(acts_until.is_none_or(|until| begin >= until), "begins {begin:?}, acts until {acts_until:?}");
+        fn after_the_wait_nothing_acts_any_more(history in history()) {
+            let (mut now, mut mark, mut clean, mut acts_until) = (Duration::ZERO, None, true, Duration::ZERO);
+            let mut known: [Option<Duration>; 3] = [None; 3];
+            for (who, later, long, handed_over) in history {
+                let claimed = now + Duration::from_secs(later);
+                now = claimed + Duration::from_secs(long);
+                let before = known[who].filter(|_| mark == Some(who));
+                let since = before.unwrap_or(claimed);
+                let begins = claimed + Before::judge(clean, before.is_some(), claimed - since).wait(EXPIRY);
+                mark = Some(who);
+                if begins > now {
+                    known[who] = Some(since);
+                    continue;
+                }
+                prop_assert!(begins >= acts_until, "{who} begins at {begins:?}, something acts until {acts_until:?}");
+                (clean, known[who]) = (handed_over, Some(now));
+                acts_until = if handed_over { Duration::ZERO } else { now + EXPIRY };
+            }
         }
     }
 
     #[test]
-    fn only_an_owner_that_stopped_and_finds_its_own_mark_waits_less() {
-        let ago = Some(Duration::from_secs(4));
-        let wait = |clean, last, stopped| Before::judge(clean, last, "us", stopped).wait(EXPIRY).as_secs();
-        assert_eq!(wait(true, Some("them"), None), 0);
-        assert_eq!(wait(false, Some("us"), ago), 7);
-        assert_eq!(wait(false, Some("us"), Some(Duration::from_secs(60))), 0);
-        assert_eq!(wait(false, Some("them"), ago), 11, "another process owned it in between");
-        assert_eq!(wait(false, None, ago), 11, "a mark that is lost proves nothing");
-        assert_eq!(wait(false, Some("us"), None), 11, "put by an attempt whose end is not known");
+    fn what_was_not_handed_over_is_waited_out_from_when_it_had_ended() {
+        let wait = |clean, ourselves, seconds| {
+            Before::judge(clean, ourselves, Duration::from_secs(seconds)).wait(EXPIRY).as_secs()
+        };
+        assert_eq!(wait(true, false, 0), 0);
+        assert_eq!(wait(false, true, 4), 7);
+        assert_eq!(wait(false, true, 60), 0);
+        assert_eq!(wait(false, false, 0), 11);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,24 +10,26 @@ use futures::future::join_all;
 use futures::{StreamExt, stream};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::actor::{Assignment, Command, Ended, Lane, LaneConfig, LaneFault};
+use super::actor::{Command, Ended, Lane, LaneConfig, LaneFault};
 use super::before::Before;
 use super::handler::{Handler, Repeat};
 use super::lease::Lease;
+use super::opening::{Begun, Opening};
 use super::source::Source;
-use super::watch::{Lost, TopicNow, Watch};
-use crate::contract::{Committed, Log, Membership, OwnershipChange, Pulse, Reader};
+use super::watch::{TopicNow, Watch};
+use crate::contract::{Log, Membership, OwnershipChange, Pulse, Reader};
 use crate::error::LogError;
-use crate::ledger::Ledger;
-use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
+use crate::topic::{TopicInfo, TopicName, TopicPartition};
 
 /// Partitions whose reading is begun at a time.
 const AT_ONCE: usize = 16;
 /// How soon a lane that could not be begun is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Likewise a partition.
+const LATER: Duration = Duration::from_secs(5);
 
 /// The lanes of one site in this process.
 pub struct LaneGroup {
@@ -91,34 +94,18 @@ struct Owned {
 }
 
 /// What a claim has found out.
+#[derive(Clone, Copy)]
 struct Claimed {
-    /// The mark that stood on the lane.
-    last: Option<String>,
-    /// When this process had stopped its work on the lane, if it owned it before.
-    stopped: Option<Instant>,
+    /// Whether this process owned the lane last.
+    ourselves: bool,
+    /// By when whoever owned the lane before had begun all that they began.
+    since: Instant,
 }
 
 impl Claimed {
-    /// When this process stopped its work on a lane that it has lost now: where it had not begun any, and nobody had
-    /// between this time and the one before, that was then.
-    fn stopped(&self, prepared: bool, ours: &str, now: Instant) -> Instant {
-        let before = self.stopped.filter(|_| !prepared && self.last.as_deref() == Some(ours));
-        before.unwrap_or(now)
-    }
-}
-
-/// A partition that a lane is about to read.
-struct Begun {
-    /// Which source.
-    number: usize,
-    partition: TopicPartition,
-    committed: Option<Committed>,
-}
-
-impl Begun {
-    /// Whether nobody's writes may still be under way: nobody read it before, or it was handed over.
-    fn clean(&self) -> bool {
-        self.committed.as_ref().is_none_or(|c| Ledger::restore(c).is_ok_and(|ledger| ledger.handed_over()))
+    /// By when all had begun, of an ownership that ends now as well: one that has not begun anything adds nothing.
+    fn stopped(self, prepared: bool) -> Instant {
+        if prepared { Instant::now() } else { self.since }
     }
 }
 
@@ -133,10 +120,8 @@ struct Running {
     ended: mpsc::UnboundedSender<Ended>,
     /// The topics as they were last seen, by source, with whether they may be read.
     topics: BTreeMap<(usize, TopicName), (TopicNow, bool)>,
-    /// Whether something is to be looked at again soon.
-    soon: bool,
-    /// Whether topics and lanes are to be looked at as soon as nothing more is known of who owns which lane.
-    now: bool,
+    /// In how long topics and lanes are to be looked at again, where that is sooner than usual.
+    again: Option<Duration>,
 }
 
 impl LaneGroup {
@@ -172,8 +157,7 @@ impl LaneGroup {
             readers.push(source.log.reader(&source.group).await?.into());
         }
         let (ended, mut endings) = mpsc::unbounded_channel();
-        let mut discover = interval(self.discover_every);
-        discover.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let every = self.discover_every;
         let poke = Arc::clone(&self.discover_now);
         let (again, mut repeats) = mpsc::channel(REPEATS);
         self.handler.may_repeat(again);
@@ -185,25 +169,33 @@ impl LaneGroup {
             stopped: BTreeMap::new(),
             ended,
             topics: BTreeMap::new(),
-            soon: false,
-            now: false,
+            again: None,
         };
+        let mut next = Instant::now();
         loop {
-            tokio::select! {
+            let look = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                change = membership.next() => running.ownership(change?, membership.as_mut()).await?,
-                Some(ended) = endings.recv() => running.forget(&ended),
-                Some(repeat) = repeats.recv() => running.repeat(repeat),
-                _ = discover.tick() => running.discover(membership.as_mut(), &stop).await?,
-                () = poke.notified() => running.discover(membership.as_mut(), &stop).await?,
+                change = membership.next() => {
+                    running.ownership(change?, membership.as_mut()).await?;
+                    false
+                }
+                Some(ended) = endings.recv() => {
+                    running.forget(&ended);
+                    false
+                }
+                () = sleep_until(next) => true,
+                () = poke.notified() => true,
+                Some(repeat) = repeats.recv() => {
+                    running.repeat(repeat);
+                    false
+                }
+            };
+            if look {
+                running.discover(membership.as_mut(), &stop).await?;
+                next = Instant::now() + every;
             }
-            let soon = std::mem::take(&mut running.soon);
-            if std::mem::take(&mut running.now) {
-                discover.reset_immediately();
-            } else if !running.complete() || soon {
-                discover.reset_after(AGAIN);
-            }
+            next = running.again.take().map_or(next, |again| next.min(Instant::now() + again));
         }
         let all = running.lanes.keys().copied().collect::<Vec<_>>();
         running.drain(&all).await?;
@@ -222,7 +214,7 @@ impl Running {
                 for lane in lanes {
                     self.lanes.entry(lane).or_insert_with(|| start(lane, &self.spec, self.ended.clone()));
                 }
-                self.now = true;
+                self.again = Some(Duration::ZERO);
             }
             OwnershipChange::Revoked(lanes) => {
                 tracing::info!(?lanes, group = %self.spec.group, "lanes revoked: draining");
@@ -245,8 +237,7 @@ impl Running {
     }
 
     fn has_stopped(&mut self, lane: i32, claimed: Option<Claimed>, prepared: bool) {
-        let stopped = claimed.map(|claimed| claimed.stopped(prepared, &self.spec.mark, Instant::now()));
-        self.stopped.extend(stopped.map(|at| (lane, at)));
+        self.stopped.extend(claimed.map(|claimed| (lane, claimed.stopped(prepared))));
     }
 
     /// Looks up the topics of every source and gives each owned lane the partitions that it does not read yet. A
@@ -275,21 +266,52 @@ impl Running {
             }
         }
         self.stop_to_rewind().await;
-        let begun = tokio::select! {
+        tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
             change = membership.next() => {
-                self.now = true;
-                return self.ownership(change?, membership).await;
+                self.ownership(change?, membership).await?;
+                self.again = Some(Duration::ZERO);
+                return Ok(());
             }
-            begun = self.prepare(found) => begun,
-        };
+            () = self.begin(found) => {}
+        }
+        if !self.lanes.values().all(|owned| owned.prepared) {
+            self.again = Some(AGAIN);
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Prepares the lanes that are new, and gives all lanes the partitions that they do not read yet, many at a time. May be
+    /// given up at any time.
+    async fn begin(&mut self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) {
+        let begun = self.prepare(found).await;
         for lane in begun.keys() {
             self.lanes.entry(*lane).and_modify(|owned| owned.prepared = true);
         }
-        self.assign(begun).await;
-        self.tell();
-        Ok(())
+        let Self { spec, readers, topics, lanes, again, .. } = self;
+        let opening = Opening { sources: &spec.sources, handler: &spec.handler, watch: &spec.watch, readers, topics };
+        let all = begun.into_iter().flat_map(|(lane, partitions)| partitions.into_iter().map(move |at| (lane, at)));
+        let open = async |(lane, begun): (i32, Begun)| {
+            let at = (begun.number, begun.partition.clone());
+            (lane, at, opening.open(begun).await)
+        };
+        let mut opened = pin!(stream::iter(all).map(open).buffer_unordered(AT_ONCE));
+        while let Some((lane, at, opened)) = opened.next().await {
+            match (opened, lanes.get_mut(&lane)) {
+                (Ok(assignment), Some(owned)) => {
+                    owned.assigned.insert(at);
+                    // A lane that has died is found by its task's result.
+                    let _ = owned.commands.send(Command::Assign(Box::new(assignment)));
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    *again = Some(LATER);
+                    tracing::warn!(lane, partition = %at.1, %error, "a partition could not be assigned; trying again");
+                }
+            }
+        }
     }
 
     /// The topics of a source that are to be read, with their partitions. What is not as it was is told before; of a
@@ -379,33 +401,31 @@ impl Running {
             return Ok(());
         }
         // Taken before the mark is put: when that fails, one's own mark found the next time proves nothing.
-        let mut stopped: BTreeMap<_, _> = new.iter().filter_map(|lane| self.stopped.remove_entry(lane)).collect();
+        let stopped: BTreeMap<_, _> = new.iter().filter_map(|lane| self.stopped.remove_entry(lane)).collect();
         let asked = self.spec.lease.as_ref().map(|lease| (lease, lease.now()));
-        let mut last = membership.claim(&new, &self.spec.mark).await?;
+        let last = membership.claim(&new, &self.spec.mark).await?;
+        let now = Instant::now();
         if let Some((lease, asked)) = asked {
             lease.extend(asked + membership.session());
         }
         for (lane, owned) in self.lanes.iter_mut().filter(|(_, owned)| owned.claimed.is_none()) {
-            owned.claimed = Some(Claimed { last: last.remove(lane), stopped: stopped.remove(lane) });
+            let before = stopped.get(lane).filter(|_| last.get(lane) == Some(&self.spec.mark));
+            owned.claimed = Some(Claimed { ourselves: before.is_some(), since: before.copied().unwrap_or(now) });
         }
         Ok(())
     }
 
-    /// Whether every owned lane is at work.
-    fn complete(&self) -> bool {
-        self.lanes.values().all(|owned| owned.prepared)
-    }
-
-    /// Reads what was committed of the partitions that the claimed lanes do not read yet, and prepares the lanes that are
-    /// new, all at once: it can take as long as a write stays acceptable to a store. Nothing is changed by it.
+    /// Reads what was committed of the partitions that the claimed lanes do not read yet, and prepares all at once the lanes
+    /// that are new, or that get what was not handed over: it can take as long as a write stays acceptable to a store.
+    /// Nothing is changed by it.
     async fn prepare(&self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) -> BTreeMap<i32, Vec<Begun>> {
         let begun = self.committed(found).await;
-        let (handler, ours) = (&self.spec.handler, &self.spec.mark);
+        let handler = &self.spec.handler;
         let new = begun.iter().filter_map(|(lane, partitions)| {
-            let owned = self.lanes.get(lane).filter(|owned| !owned.prepared)?;
-            let Claimed { last, stopped } = owned.claimed.as_ref()?;
+            let owned = self.lanes.get(lane)?;
+            let Claimed { ourselves, since } = owned.claimed?;
             let clean = partitions.iter().all(Begun::clean);
-            Some((*lane, Before::judge(clean, last.as_deref(), ours, stopped.map(|at| at.elapsed()))))
+            (!owned.prepared || !clean).then(|| (*lane, Before::judge(clean, ourselves, since.elapsed())))
         });
         join_all(new.map(|(lane, before)| handler.prepare(lane, before))).await;
         begun
@@ -438,84 +458,6 @@ impl Running {
             }
         }
         begun
-    }
-
-    /// Gives the lanes their partitions, many at a time.
-    async fn assign(&mut self, begun: BTreeMap<i32, Vec<Begun>>) {
-        let all = begun.into_iter().flat_map(|(lane, partitions)| partitions.into_iter().map(move |at| (lane, at)));
-        let opening = stream::iter(all).map(async |(lane, begun)| {
-            let (number, partition) = (begun.number, begun.partition.clone());
-            (lane, (number, partition), self.open(begun).await)
-        });
-        for (lane, at, opened) in opening.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
-            match (opened, self.lanes.get_mut(&lane)) {
-                (Ok(assignment), Some(owned)) => {
-                    owned.assigned.insert(at);
-                    // A lane that has died is found by its task's result.
-                    let _ = owned.commands.send(Command::Assign(Box::new(assignment)));
-                }
-                (Ok(_), None) => {}
-                (Err(error), _) => {
-                    self.soon = true;
-                    tracing::warn!(lane, partition = %at.1, %error, "a partition could not be assigned; trying again");
-                }
-            }
-        }
-    }
-
-    /// A partition, ready to be read.
-    async fn open(&self, Begun { number, partition, committed }: Begun) -> Result<Assignment, LogError> {
-        let (ledger, rewound) = self.begin(number, &partition, committed).await?;
-        // Before the first record is handled the log must say that this lane is being worked on, or an owner after
-        // a crash would not know that writes of ours may still act.
-        let reader = Arc::clone(&self.readers[number]);
-        reader.commit(&partition, &ledger.commit()).await?;
-        if let Some(offset) = rewound {
-            self.spec.watch.rewound(&partition, offset).await;
-        }
-        let records = reader.assign(&partition, ledger.start()).await?;
-        Ok(Assignment { partition, reader, records, ledger })
-    }
-
-    /// Where a partition's reading begins, and whether that was asked for. Records that nobody read and the log no longer
-    /// has are told, never skipped silently; a commit of a topic that was deleted says nothing about the one that has its
-    /// name now.
-    async fn begin(
-        &self,
-        number: usize,
-        partition: &TopicPartition,
-        committed: Option<Committed>,
-    ) -> Result<(Ledger, Option<Option<i64>>), LogError> {
-        let ends = self.spec.sources[number].log.watermarks(partition).await?;
-        let id = self.id_of(number, &partition.topic);
-        let anew = Ledger::at(ends.first).of(id);
-        let ledger = committed.as_ref().map_or_else(|| Ledger::at(0), |committed| restored(partition, committed));
-        let another = ledger.topic().is_some_and(|of| id.is_some_and(|now| of != now));
-        if another {
-            tracing::warn!(%partition, "the topic was made anew: it is read from its beginning");
-        }
-        let ledger = if another { Ledger::at(0) } else { ledger };
-        let from = ledger.start();
-        if from < ends.first || from > ends.next {
-            // Beyond the end: the topic was made anew, and what the old one still had is gone.
-            let to = if from < ends.first { ends.first } else { ends.next };
-            let records = ledger.undone_below(to);
-            self.spec.handler.gap(partition, from, to).await;
-            self.spec.watch.lost(&Lost { partition: partition.clone(), from, to, records }).await;
-            return Ok((anew, None));
-        }
-        Ok(match self.spec.watch.rewind(partition) {
-            Some(offset) if offset < from => {
-                let offset = offset.max(ends.first);
-                (Ledger::at(offset).of(id), Some(Some(offset)))
-            }
-            Some(_) => (ledger.of(id), Some(None)),
-            None => (ledger.of(id), None),
-        })
-    }
-
-    fn id_of(&self, number: usize, topic: &TopicName) -> Option<TopicId> {
-        self.topics.get(&(number, topic.clone())).and_then(|(now, _)| now.id)
     }
 
     async fn drain(&mut self, lanes: &[i32]) -> Result<(), LaneError> {
@@ -558,7 +500,9 @@ impl Running {
     /// Gives a record to its lane once more; where that is not ours, the asker learns it by silence.
     fn repeat(&self, repeat: Repeat) {
         let lane = crate::partition::lane_of(repeat.record.position.partition.partition, self.lanes_count);
-        if let Some(owned) = self.lanes.get(&lane).filter(|owned| owned.prepared) {
+        let reads =
+            |owned: &&Owned| owned.assigned.iter().any(|(_, partition)| *partition == repeat.record.position.partition);
+        if let Some(owned) = self.lanes.get(&lane).filter(reads) {
             let _ = owned.commands.send(Command::Repeat(Box::new(repeat)));
         }
     }
@@ -567,7 +511,7 @@ impl Running {
         let partition = match ended {
             Ended::Failed(partition, error) => {
                 tracing::error!(%partition, %error, "reading a partition ended; it is looked at again");
-                self.soon = true;
+                self.again = Some(AGAIN);
                 partition
             }
             Ended::GivenBack(partition) => partition,
@@ -603,14 +547,6 @@ async fn beat(lease: Option<Lease>, pulse: Arc<dyn Pulse>, session: Duration) ->
             Err(_) => tracing::debug!("the group is silent about whether the lanes are still ours"),
         }
     }
-}
-
-/// The ledger of a commit; where another tool wrote it, what was done above it is not known.
-fn restored(partition: &TopicPartition, committed: &Committed) -> Ledger {
-    Ledger::restore(committed).unwrap_or_else(|error| {
-        tracing::warn!(%partition, %error, "the commit's metadata is not ours: what was done above it is repeated");
-        Ledger::at(committed.offset)
-    })
 }
 
 impl Owned {

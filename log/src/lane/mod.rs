@@ -6,6 +6,7 @@ mod before;
 mod group;
 mod handler;
 mod lease;
+mod opening;
 mod queue;
 mod room;
 mod source;

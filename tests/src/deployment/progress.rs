@@ -251,6 +251,9 @@ impl Progress {
         reads: impl Fn(&str) -> bool,
     ) -> Result<(), KafkaError> {
         let ends: Vec<_> = ends.iter().filter(|(topic, _)| reads(topic)).collect();
+        if ends.is_empty() {
+            return Ok(());
+        }
         let mut asked = TopicPartitionList::new();
         for (topic, ends) in &ends {
             for (at, _) in (0..).zip(ends.iter()) {
@@ -275,6 +278,9 @@ impl Progress {
 /// The first or next offsets of partitions, asked for all at once: what stands for an end is a time to Kafka (ListOffsets:
 /// -2 is the earliest, -1 the latest).
 fn offsets(client: &BaseConsumer, all: &[(&str, i32)], end: Offset) -> Result<Vec<i64>, KafkaError> {
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut asked = TopicPartitionList::new();
     for (topic, partition) in all {
         asked.add_partition_offset(topic, *partition, end)?;

@@ -10,6 +10,10 @@ const FAILURES: u32 = 3;
 /// An end at which nothing succeeded for so long, in microseconds, while this many records were tried, is told of.
 const FAILING_US: i64 = 60_000_000;
 const FAILING: usize = 3;
+/// After so long without a failure, in microseconds, nothing is known to fail any more: what was tried may be gone.
+const QUIET_US: i64 = 5 * FAILING_US;
+/// An end at which something worked again is told of no sooner than so long after, in microseconds.
+const REST_US: i64 = 10 * FAILING_US;
 
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,19 +48,45 @@ pub struct Breaker {
     open_since_us: Option<i64>,
     /// Successes ever, by which a key that always fails knows that others do not.
     successes: u64,
-    /// What failed since the last success.
+    /// What failed since an object was last written or read there.
     failing: Failing,
+    /// Before then it is not told of once more that nothing works.
+    rest_until_us: i64,
 }
 
-/// A time without a success.
+/// A time in which no object was written or read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Failing {
     /// When the first failure was, microseconds since the Unix epoch.
     since_us: Option<i64>,
+    /// When the last one was.
+    last_us: i64,
     /// Some of the records that failed, as numbers that tell them apart; no more than matter.
     records: BTreeSet<u64>,
     /// Whether it was told of.
     told: bool,
+}
+
+impl Failing {
+    fn failed(&mut self, record: u64, now_us: i64) {
+        if !self.told && self.is_over(now_us) {
+            *self = Self::default();
+        }
+        self.since_us.get_or_insert(now_us);
+        self.last_us = now_us;
+        if self.records.len() < FAILING {
+            self.records.insert(record);
+        }
+    }
+
+    fn is_over(&self, now_us: i64) -> bool {
+        self.since_us.is_some() && now_us - self.last_us >= QUIET_US
+    }
+
+    fn is_to_be_told(&self, now_us: i64) -> bool {
+        let long = self.since_us.is_some_and(|since_us| now_us - since_us >= FAILING_US);
+        long && self.records.len() >= FAILING && !self.told
+    }
 }
 
 impl Breaker {
@@ -66,10 +96,10 @@ impl Breaker {
         self.open_since_us.is_some()
     }
 
-    /// Since when it is open.
+    /// Since when it is open, or nothing works there, as was told: microseconds since the Unix epoch.
     #[must_use]
-    pub fn open_since_us(&self) -> Option<i64> {
-        self.open_since_us
+    pub fn away_since_us(&self) -> Option<i64> {
+        self.open_since_us.or(self.failing.since_us.filter(|_| self.failing.told))
     }
 
     /// Successes so far.
@@ -78,17 +108,28 @@ impl Breaker {
         self.successes
     }
 
-    /// Whether the end answers, and it was told that nothing succeeds there.
-    #[must_use]
-    pub fn is_failing(&self) -> bool {
-        self.failing.told
-    }
-
     /// A call has succeeded. One that was under way when it opened changes nothing: a look closes it.
-    pub fn succeeded(&mut self) -> Option<Change> {
+    pub fn succeeded(&mut self) {
         self.successes += 1;
         self.failures = 0;
-        std::mem::take(&mut self.failing).told.then_some(Change::Works)
+    }
+
+    /// An object was written there, or read: more than a full disk allows, on which one can still remove.
+    pub fn carried(&mut self, now_us: i64) -> Option<Change> {
+        self.works(now_us)
+    }
+
+    /// Some time has passed.
+    pub fn passes(&mut self, now_us: i64) -> Option<Change> {
+        if self.failing.is_over(now_us) { self.works(now_us) } else { None }
+    }
+
+    fn works(&mut self, now_us: i64) -> Option<Change> {
+        let told = std::mem::take(&mut self.failing).told;
+        if told {
+            self.rest_until_us = now_us + REST_US;
+        }
+        told.then_some(Change::Works)
     }
 
     /// A call for a record, of this number, has failed in a way that may pass.
@@ -96,10 +137,7 @@ impl Breaker {
         if self.is_open() {
             return After::Wait;
         }
-        self.failing.since_us.get_or_insert(now_us);
-        if self.failing.records.len() < FAILING {
-            self.failing.records.insert(record);
-        }
+        self.failing.failed(record, now_us);
         self.failures = self.failures.saturating_add(1);
         if self.failures >= FAILURES { After::Look } else { After::TryAgain }
     }
@@ -113,10 +151,8 @@ impl Breaker {
             }
             (true, false) => {
                 self.failures = 0;
-                let Failing { since_us, records, told } = &mut self.failing;
-                let long = since_us.is_some_and(|since_us| now_us - since_us >= FAILING_US);
-                let tells = long && records.len() >= FAILING && !*told;
-                *told |= tells;
+                let tells = now_us >= self.rest_until_us && self.failing.is_to_be_told(now_us);
+                self.failing.told |= tells;
                 tells.then_some(Change::Failing)
             }
             (false, false) => {
@@ -156,7 +192,7 @@ mod tests {
                 let before = breaker.clone();
                 match what {
                     Happens::Success => {
-                        prop_assert_eq!(breaker.succeeded(), None, "so short a time is not told of");
+                        breaker.succeeded();
                         prop_assert_eq!(breaker.is_open(), before.is_open());
                         prop_assert_eq!(breaker.successes(), before.successes() + 1);
                     }
@@ -175,7 +211,7 @@ mod tests {
                         };
                         prop_assert_eq!(change, expected);
                         if before.is_open() && !answers {
-                            prop_assert_eq!(breaker.open_since_us(), before.open_since_us());
+                            prop_assert_eq!(breaker.away_since_us(), before.away_since_us());
                         }
                     }
                 }
@@ -195,42 +231,53 @@ mod tests {
             prop_assert_eq!(breaker.failed(1, 0), After::TryAgain);
         }
 
-        /// A time without success is told of once, if it is long and not of two records only, and so is its end.
+        /// A time in which nothing was carried over is told of once, if it is long and not of two records only, and so is
+        /// its end; again only after a rest. Where nothing is tried any more, it ends by itself.
         #[test]
-        fn an_end_that_answers_and_fails_is_told_of(story in proptest::collection::vec((happens(), 1i64..40), 0..80)) {
+        fn an_end_that_answers_and_fails_is_told_of(story in proptest::collection::vec((0u8..4, 0u64..5, 1i64..200), 0..80)) {
             let mut breaker = Breaker::default();
-            let (mut now_us, mut since_us, mut records, mut told) = (0, None, BTreeSet::new(), false);
-            for (what, seconds) in story {
+            let (mut now_us, mut told_at, mut ended_at) = (0, None, None);
+            let mut failures: Vec<(i64, u64)> = Vec::new();
+            for (what, record, seconds) in story {
                 now_us += seconds * 1_000_000;
+                let quiet = failures.last().is_some_and(|(at, _)| now_us - at >= QUIET_US);
                 let change = match what {
-                    Happens::Success => {
-                        let over = told.then_some(Change::Works);
-                        (since_us, records, told) = (None, BTreeSet::new(), false);
-                        prop_assert_eq!(breaker.succeeded(), over);
-                        over
+                    0 => {
+                        failures.clear();
+                        breaker.carried(now_us)
                     }
-                    Happens::Failure(record) => {
-                        if !breaker.is_open() {
-                            since_us.get_or_insert(now_us);
-                            records.insert(record);
+                    1 => {
+                        if quiet {
+                            failures.clear();
                         }
+                        breaker.passes(now_us)
+                    }
+                    2 => {
+                        if quiet && told_at.is_none() {
+                            failures.clear();
+                        }
+                        failures.push((now_us, record));
                         breaker.failed(record, now_us);
                         None
                     }
-                    Happens::Looked(answers) => {
-                        let due = since_us.is_some_and(|since_us| now_us - since_us >= FAILING_US)
-                            && records.len() >= FAILING && !told && answers && !breaker.is_open();
-                        if !answers && !breaker.is_open() {
-                            (since_us, records, told) = (None, BTreeSet::new(), false);
-                        }
-                        let change = breaker.looked(answers, now_us);
-                        prop_assert_eq!(change == Some(Change::Failing), due);
-                        change
-                    }
+                    _ => breaker.looked(true, now_us),
                 };
-                told |= change == Some(Change::Failing);
-                prop_assert_eq!(breaker.is_failing(), told);
-                prop_assert!(!(told && breaker.is_open()));
+                match change {
+                    Some(Change::Failing) => {
+                        prop_assert!(told_at.is_none() && ended_at.is_none_or(|at| now_us - at >= REST_US));
+                        prop_assert!(now_us - failures[0].0 >= FAILING_US);
+                        let records: BTreeSet<u64> = failures.iter().map(|(_, record)| *record).collect();
+                        prop_assert!(records.len() >= FAILING);
+                        told_at = Some(failures[0].0);
+                    }
+                    Some(Change::Works) => {
+                        prop_assert!(told_at.is_some() && failures.is_empty());
+                        (told_at, ended_at) = (None, Some(now_us));
+                    }
+                    None => prop_assert!(what > 1 || told_at.is_none() || !failures.is_empty()),
+                    Some(other) => prop_assert!(false, "{other:?}"),
+                }
+                prop_assert_eq!(breaker.away_since_us(), told_at);
             }
         }
     }

@@ -54,6 +54,9 @@ pub struct Away {
     pub message: String,
     /// Since when, microseconds since the Unix epoch.
     pub since_us: i64,
+    /// When a process last found it so, microseconds since the Unix epoch.
+    #[serde(default)]
+    pub seen_us: i64,
 }
 
 /// Which buckets the two ends were when they were first seen.

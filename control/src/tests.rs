@@ -45,8 +45,9 @@ fn entry() -> impl Strategy<Value = Entry> {
         (direction(), ".*", any::<i64>()).prop_map(|(at, by, since_us)| Entry::Pause(at, Pause { by, since_us })),
         (direction(), ".*", any::<i64>(), any::<Option<i64>>())
             .prop_map(|(at, by, at_us, removals_to_us)| { Entry::Release(at, Release { by, at_us, removals_to_us }) }),
-        (direction(), ".*", any::<i64>())
-            .prop_map(|(at, message, since_us)| { Entry::Away(at.0.clone(), at.0, Away { message, since_us }) }),
+        (direction(), ".*", any::<i64>()).prop_map(|(at, message, since_us)| {
+            Entry::Away(at.0.clone(), at.0, Away { message, since_us, seen_us: since_us / 2 })
+        }),
         (direction(), times)
             .prop_map(|(at, (source_ms, target_ms))| Entry::Identity(at, Identity { source_ms, target_ms })),
         (partition(), direction(), any::<i64>()).prop_map(|(p, at, from)| Entry::Skipped(p, at, Skipped { from })),

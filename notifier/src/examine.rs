@@ -33,7 +33,7 @@ fn known(event: &CloudEvent, at_ms: i64) -> Option<Signal> {
             let change = if opened { Change::Begun } else { Change::Over };
             // A breaker that closes says when it closed.
             let since_us = opened.then_some(since_us);
-            let remedy = format!("look whether {away} answers; what waits goes on by itself when it does");
+            let remedy = format!("look at {away} and the way to it; what waits goes on by itself once it works");
             let said = Said { message, remedy, since_us, ..Said::default() };
             signal(Kind::Breaker, change, (source_site, String::new(), away), 1, said)
         }

@@ -137,8 +137,10 @@ impl Apply {
             self.upload(slot, job, &transfer).await?
         };
         if object.body.is_none() && object.size > 0 {
-            self.worked(job.source, End::Source).await;
+            self.answered(job.source, End::Source);
+            self.carried(job.source, End::Source).await;
         }
+        self.carried(job.source, End::Target).await;
         if !transfer.proves(&written) {
             self.parts.observer.unproved(self.stream(job));
         }

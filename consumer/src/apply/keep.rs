@@ -50,9 +50,7 @@ impl Apply {
             futures::future::join_all(due.iter().map(|(scope, reason)| self.probe(scope, *reason))).await;
             if save <= Instant::now() {
                 self.storms.save(self.parts.holds.control()).await;
-                if keeper {
-                    self.tidy_away().await;
-                }
+                self.keep_away(keeper).await;
                 save = Instant::now() + SAVE;
             }
             let probes = probing.iter().filter(|(scope, _)| keeper && holds.contains_key(scope));

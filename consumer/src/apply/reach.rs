@@ -16,6 +16,10 @@ use super::settle::Job;
 use crate::breaker::{After, Breaker, Change};
 use crate::failure::{End, Verdict, verdict};
 
+/// How often what is on record of an end that is away is refreshed, and after how long without that it counts as said by a
+/// process that is gone; in microseconds.
+const REFRESH_US: i64 = 20_000_000;
+const GONE_US: i64 = 60_000_000;
 /// How long a look may take.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -40,6 +44,10 @@ impl Reached {
 }
 
 impl Reach {
+    fn all(&self) -> BTreeMap<(SiteName, End), Arc<Reached>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(super) fn of(&self, source: &SiteName, end: End) -> Arc<Reached> {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(ends.entry((source.clone(), end)).or_default())
@@ -56,8 +64,13 @@ impl Apply {
     }
 
     /// A call at this end has succeeded.
-    pub(super) async fn worked(&self, source: &SiteName, end: End) {
-        let change = self.reach.of(source, end).breaker().succeeded();
+    pub(super) fn answered(&self, source: &SiteName, end: End) {
+        self.reach.of(source, end).breaker().succeeded();
+    }
+
+    /// An object was read at this end, or written.
+    pub(super) async fn carried(&self, source: &SiteName, end: End) {
+        let change = self.reach.of(source, end).breaker().carried(self.parts.clock.now_us());
         self.tell_breaker(source, end, change, "works again").await;
     }
 
@@ -114,14 +127,22 @@ impl Apply {
         }
     }
 
-    /// Takes back what a process that is gone said of an end which this one finds to answer.
-    pub(super) async fn tidy_away(&self) {
-        for (source, site) in self.parts.holds.control().away().into_keys() {
-            let end = if site == source { End::Source } else { End::Target };
-            let reached = self.reach.of(&source, end);
-            let is_away = reached.breaker().is_open() || reached.breaker().is_failing();
-            if !is_away {
-                self.parts.holds.control().remove(Key::Away(source, site)).await;
+    /// Sees to what is on record of ends that are away: refreshes what this process finds so, ends what is over, and as the
+    /// `keeper` takes back what a process said that does not refresh it any more.
+    pub(super) async fn keep_away(&self, keeper: bool) {
+        let (control, now_us) = (self.parts.holds.control(), self.parts.clock.now_us());
+        for ((source, end), reached) in self.reach.all() {
+            let change = reached.breaker().passes(now_us);
+            self.tell_breaker(&source, end, change, "nothing is tried there any more").await;
+        }
+        for ((source, site), away) in control.away() {
+            let end = if site == *self.parts.here.name() { End::Target } else { End::Source };
+            let ours = self.reach.of(&source, end).breaker().away_since_us().is_some();
+            let age_us = now_us - away.seen_us;
+            if ours && age_us >= REFRESH_US {
+                control.put(Entry::Away(source, site, Away { seen_us: now_us, ..away })).await;
+            } else if !ours && keeper && age_us >= GONE_US {
+                control.remove(Key::Away(source, site)).await;
             }
         }
     }
@@ -146,18 +167,19 @@ impl Apply {
         let away = if end == End::Source { source } else { here };
         let begins = matches!(change, Change::Opened | Change::Failing);
         let kind = if begins {
-            tracing::warn!(%source, site = %away, message, "everything for this site waits");
+            tracing::warn!(%source, site = %away, message, "a site is away");
             EventType::BreakerOpened
         } else {
-            tracing::info!(%source, site = %away, message, "what waited for this site goes on");
+            tracing::info!(%source, site = %away, message, "a site is back");
             EventType::BreakerClosed
         };
         if matches!(change, Change::Opened | Change::Closed) {
             self.parts.observer.breaker(source, here, end, begins);
         }
-        let (control, since_us) = (self.parts.holds.control(), self.parts.clock.now_us());
+        let (control, now_us) = (self.parts.holds.control(), self.parts.clock.now_us());
+        let since_us = self.reach.of(source, end).breaker().away_since_us().unwrap_or(now_us);
         if begins {
-            let on_record = Away { message: message.to_owned(), since_us };
+            let on_record = Away { message: message.to_owned(), since_us, seen_us: now_us };
             control.put(Entry::Away(source.clone(), away.clone(), on_record)).await;
         } else {
             control.remove(Key::Away(source.clone(), away.clone())).await;

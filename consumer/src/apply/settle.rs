@@ -130,7 +130,7 @@ impl Apply {
                 Ok(Step::Done(outcome, rule)) => {
                     let outcome = progress.ended(outcome);
                     if outcome == Outcome::Applied {
-                        self.worked(job.source, End::Target).await;
+                        self.answered(job.source, End::Target);
                     }
                     self.heal(slot, job, rule).await;
                     self.count_done(&job.direction());

@@ -67,7 +67,7 @@ fn summary(here: &SiteName, subject: &Subject) -> String {
     let (text, reason) = (subject.text(here), &subject.reason);
     match subject.kind {
         Kind::Hold => format!("{text} is held: {reason}"),
-        Kind::Breaker => format!("{reason} is away: everything for {text} waits"),
+        Kind::Breaker => format!("{text} waits for {reason}"),
         Kind::DeadLetters => format!("{text}: changes became dead letters: {reason}"),
         Kind::Lag => format!("{text}: replication lags behind its threshold"),
         Kind::Vanished => format!("{text}: versions are on one side only"),

@@ -32,8 +32,9 @@ use crate::{
     until::until,
 };
 
-/// How long a process may take to be ready. An owner that was killed leaves writes behind that are waited out.
-pub const READY: Duration = Duration::from_secs(60);
+/// How long a process may take to be ready. An owner that was killed leaves writes behind that are waited out, and beside
+/// other tests thirty threads may wait for two cores.
+pub const READY: Duration = Duration::from_secs(180);
 /// How long it may take to stop: the time it gives itself to drain, and some.
 const STOP: Duration = Duration::from_secs(30);
 

@@ -113,8 +113,7 @@ async fn still(deployment: &Deployment, sides: &[Bucket; 2]) -> Result<Result<Re
 /// The dead letters of a site that may be about the bucket.
 async fn letters(deployment: &Deployment, bucket: &str, site: Site) -> Result<Vec<Letter>, LabError> {
     let mut letters = deployment.progress().letters(site).await?;
-    let of_bucket = |record: &str| record.strip_prefix(bucket).is_some_and(|rest| rest.starts_with(['/', '\0']));
-    letters.retain(|letter| of_bucket(&letter.record) || letter.record.is_empty());
+    letters.retain(|letter| letter.may_be_of(bucket));
     match letters.iter().find(|letter| !LOCKED.contains(&letter.reason.as_str())) {
         None => Ok(letters),
         Some(Letter { reason, record, message }) => {

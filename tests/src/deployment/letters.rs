@@ -24,6 +24,13 @@ impl Letter {
         self.record == format!("{bucket}/{key}") || self.record.starts_with(&format!("{bucket}\0{key}\0{version}\0"))
     }
 
+    /// Whether it may be about a bucket: a record without a key says nothing of that.
+    #[must_use]
+    pub fn may_be_of(&self, bucket: &str) -> bool {
+        let names = |record: &str| record.strip_prefix(bucket).is_some_and(|rest| rest.starts_with(['/', '\0']));
+        self.record.is_empty() || names(&self.record)
+    }
+
     pub(super) fn of(message: &OwnedMessage) -> Self {
         let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         let header = |name: &str| {

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 /// Failures without a success in between from which on somebody has to look.
 const FAILURES: u32 = 3;
 
-/// An end at which nothing succeeded for so long, in microseconds, while this many records were tried, is told of.
+/// An end at which no object was written or read for so long, in microseconds, while this many records were tried, is told
+/// of.
 const FAILING_US: i64 = 60_000_000;
 const FAILING: usize = 3;
 /// After so long without a failure, in microseconds, nothing is known to fail any more: what was tried may be gone.
@@ -33,9 +34,9 @@ pub enum Change {
     Opened,
     /// It has closed: everybody goes on at once.
     Closed,
-    /// The end answers, and nothing that is tried there succeeds.
+    /// The end answers, and no object can be written or read there.
     Failing,
-    /// Something has succeeded there again.
+    /// One was, or none is tried any more.
     Works,
 }
 
@@ -116,20 +117,16 @@ impl Breaker {
 
     /// An object was written there, or read: more than a full disk allows, on which one can still remove.
     pub fn carried(&mut self, now_us: i64) -> Option<Change> {
-        self.works(now_us)
-    }
-
-    /// Some time has passed.
-    pub fn passes(&mut self, now_us: i64) -> Option<Change> {
-        if self.failing.is_over(now_us) { self.works(now_us) } else { None }
-    }
-
-    fn works(&mut self, now_us: i64) -> Option<Change> {
         let told = std::mem::take(&mut self.failing).told;
         if told {
             self.rest_until_us = now_us + REST_US;
         }
         told.then_some(Change::Works)
+    }
+
+    /// Some time has passed: where nothing has failed in it for long, that is over too.
+    pub fn passes(&mut self, now_us: i64) -> Option<Change> {
+        if self.failing.is_over(now_us) { self.carried(now_us) } else { None }
     }
 
     /// A call for a record, of this number, has failed in a way that may pass.

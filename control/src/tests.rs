@@ -154,6 +154,11 @@ fn bucket() -> Direction {
     (site("east"), "bucket".parse().unwrap())
 }
 
+fn of_link(message: &str) -> Entry {
+    let (reason, message) = (Reason::Credentials, message.to_owned());
+    Entry::Hold(Scope::Link(site("east")), Hold { reason, message, since_us: 1, schema: None })
+}
+
 fn hold(reason: Reason) -> Entry {
     Entry::Hold(Scope::Bucket(bucket()), Hold { reason, message: "seen".into(), since_us: 7, schema: None })
 }
@@ -201,10 +206,6 @@ async fn an_older_record_learnt_later_changes_nothing() {
 /// Guarantees: what is newer stays, and what nobody wrote meanwhile is there again.
 #[tokio::test(start_paused = true)]
 async fn what_is_put_again_and_fails_never_stands_over_what_is_newer() {
-    let of_link = |message: &str| {
-        let (reason, message) = (Reason::Credentials, message.to_owned());
-        Entry::Hold(Scope::Link(site("east")), Hold { reason, message, since_us: 1, schema: None })
-    };
     for fault in [Fault::Reject(LogErrorKind::Transient), Fault::FailAfterWrite(LogErrorKind::Transient)] {
         for newer in [true, false] {
             let world = World::new().await;
@@ -243,10 +244,6 @@ async fn a_topic_made_anew_is_given_what_was_known() {
     let world = World::new().await;
     let control = world.control(1);
     let link = Scope::Link(site("east"));
-    let of_link = |message: &str| {
-        let (reason, message) = (Reason::Credentials, message.to_owned());
-        Entry::Hold(Scope::Link(site("east")), Hold { reason, message, since_us: 1, schema: None })
-    };
     for _ in 0..3 {
         control.put(hold(Reason::AccessDenied)).await;
         control.put(of_link("old")).await;

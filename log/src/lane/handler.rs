@@ -31,8 +31,9 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// Called when a lane has been acquired, before its first record: the place to bring the index to the end of every
-    /// reachable facts topic, and to wait until what the owner `before` had sent can no longer act. Dropped where lanes
-    /// come or go meanwhile, or the process is to stop, and called again.
+    /// reachable facts topic, and to wait until what the owner `before` had sent can no longer act. Dropped where the
+    /// process is to stop, and where lanes come or go meanwhile: then it is called again. A lane that gets a partition which
+    /// was not handed over is prepared once more.
     async fn prepare(&self, lane: i32, before: Before) {
         let _ = (lane, before);
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::try_join4;
 
 use crate::contract::{Log, PartitionReader};
 use crate::error::LogError;
@@ -41,25 +42,35 @@ pub trait Subject: Send + Sync {
 /// Runs every check. `prefix` begins all topic and group names.
 pub async fn run(subject: &dyn Subject, prefix: &str) -> Outcome {
     let case = |name: &str| Case { subject, prefix: format!("{prefix}.{name}") };
-    topics::topics_are_created_once_and_described(&case("created")).await?;
-    topics::nothing_is_created_by_asking(&case("asked")).await?;
-    topics::a_topic_made_anew_is_another_one(&case("anew")).await?;
-    topics::retention_is_what_the_topic_has(&case("kept")).await?;
-    appending::appends_stand_in_the_order_of_their_first_poll(&case("order")).await?;
-    appending::an_append_that_is_answered_can_be_read(&case("durable")).await?;
-    appending::a_dropped_append_is_not_taken_back(&case("dropped")).await?;
-    appending::a_record_that_is_too_large_is_told_apart(&case("large")).await?;
-    reading::a_reader_waits_for_records_and_gets_each_in_order(&case("waits")).await?;
-    reading::an_assignment_begins_where_it_is_told(&case("begins")).await?;
-    reading::offsets_out_of_range_are_errors(&case("range")).await?;
-    reading::an_unread_partition_does_not_stop_another(&case("unread")).await?;
-    reading::commits_are_kept_with_their_metadata(&case("commits")).await?;
-    reading::a_time_is_found(&case("times")).await?;
-    membership::lanes_are_handed_over(&case("handed")).await?;
-    membership::leaving_waits_for_nobody(&case("leaving")).await?;
-    membership::a_member_that_leaves_gives_its_lanes_up(&case("left")).await?;
-    membership::a_member_dropped_while_it_drains_gives_everything_up(&case("draining")).await?;
-    Ok(())
+    let topics = async {
+        topics::topics_are_created_once_and_described(&case("created")).await?;
+        topics::nothing_is_created_by_asking(&case("asked")).await?;
+        topics::a_topic_made_anew_is_another_one(&case("anew")).await?;
+        topics::retention_is_what_the_topic_has(&case("kept")).await
+    };
+    let appending = async {
+        appending::appends_stand_in_the_order_of_their_first_poll(&case("order")).await?;
+        appending::an_append_that_is_answered_can_be_read(&case("durable")).await?;
+        appending::a_dropped_append_is_not_taken_back(&case("dropped")).await?;
+        appending::a_record_that_is_too_large_is_told_apart(&case("large")).await
+    };
+    let reading = async {
+        reading::a_reader_waits_for_records_and_gets_each_in_order(&case("waits")).await?;
+        reading::an_assignment_begins_where_it_is_told(&case("begins")).await?;
+        reading::offsets_out_of_range_are_errors(&case("range")).await?;
+        reading::an_unread_partition_does_not_stop_another(&case("unread")).await?;
+        reading::commits_are_kept_with_their_metadata(&case("commits")).await?;
+        reading::a_time_is_found(&case("times")).await
+    };
+    // These wait for sessions to end and for members that drain: the others have their turn meanwhile.
+    let (handed, leaving, left, draining) = (case("handed"), case("leaving"), case("left"), case("draining"));
+    let membership = try_join4(
+        membership::lanes_are_handed_over(&handed),
+        membership::leaving_waits_for_nobody(&leaving),
+        membership::a_member_that_leaves_gives_its_lanes_up(&left),
+        membership::a_member_dropped_while_it_drains_gives_everything_up(&draining),
+    );
+    try_join4(topics, appending, reading, membership).await.map(|_| ())
 }
 
 struct Case<'a> {

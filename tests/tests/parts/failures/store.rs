@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::way::digest;
+use super::way::digest;
 
 /// What goes wrong with a request, in the vocabulary of the other faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl ScriptedStore {
 }
 
 fn path(key: &str) -> String {
-    format!("/{}/{key}", crate::way::BUCKET).trim_end_matches('/').to_owned()
+    format!("/{}/{key}", super::way::BUCKET).trim_end_matches('/').to_owned()
 }
 
 impl Drop for ScriptedStore {
@@ -137,7 +137,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             Some(Fault::Corrupt) => shared.act(&request).corrupted().bytes(head),
             Some(Fault::Cut) => {
                 let whole = shared.act(&request).bytes(head);
-                let _cut = stream.write_all(&whole[..whole.len() - crate::way::BODY.len() / 2]).await;
+                let _cut = stream.write_all(&whole[..whole.len() - super::way::BODY.len() / 2]).await;
                 return;
             }
             Some(Fault::FailAfterWrite) => {

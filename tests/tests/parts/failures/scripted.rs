@@ -4,9 +4,9 @@ use twinlog_control::Reason;
 use twinlog_failure::{AtCapture, Verdict};
 use twinlog_site::{BodyWish, Site, SiteErrorKind as Kind};
 
-use crate::store::{Fault, ScriptedStore};
-use crate::way::{BODY, config, put, read, replica, site, version};
-use crate::{AGAIN, dead, means};
+use super::store::{Fault, ScriptedStore};
+use super::way::{BODY, config, put, read, replica, site, version};
+use super::{AGAIN, dead, means};
 
 /// What a request can end in.
 struct Row {

@@ -4,7 +4,6 @@
 //! Guarantees: records that are gone unread are told with their offsets, and reading goes on at the first that is left; a
 //! topic that was made anew is known as another one and read from its beginning, although commits of the old one stand
 //! above it; added partitions are read; a partition is read once more from where a person wants it.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -3,7 +3,6 @@
 //!
 //! Guarantees: what comes over the wire is of the kind that `site` and `log` name, with the right word on whether a write
 //! may have acted, and the table says of that kind what ARCHITECTURE.md shows.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod kafka;
 mod real;

@@ -1,8 +1,6 @@
 //! The servers under test are what the other tests take them for: they start, answer, send notices, go away and come
 //! back with their data, and know Twinlog apart from its clients.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{net::Ipv4Addr, path::Path, time::Duration};
 
 use aws_sdk_s3::{

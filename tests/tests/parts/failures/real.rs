@@ -18,8 +18,8 @@ use twinlog_tests::server::principal::twinlog_policy;
 use twinlog_tests::server::{Credentials, Life, Store, StoreKind, StoreOptions};
 use twinlog_tests::until::until;
 
-use crate::way::{BODY, BUCKET, config, put, read, replica, version, wall_clock};
-use crate::{AGAIN, dead, means};
+use super::way::{BODY, BUCKET, config, put, read, replica, version, wall_clock};
+use super::{AGAIN, dead, means};
 
 /// Versioned, without object lock.
 const PLAIN: &str = "plain";

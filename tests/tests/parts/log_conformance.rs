@@ -2,7 +2,6 @@
 //!
 //! Guarantees: `KafkaLog` keeps the contract of `twinlog_log::Log`; what is appended and read while the broker goes
 //! away and comes back stands once and in order; a broker that is not there is named, and is a transient error.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

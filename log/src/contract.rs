@@ -57,7 +57,7 @@ pub trait Log: Send + Sync + 'static {
     /// nothing is ever rebalanced. Readers are independent of each other; one per purpose.
     async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError>;
 
-    /// A [`reader`](Log::reader) whose records may come a fifth of a second late while there are few: cheaper for the brokers.
+    /// A [`reader`](Log::reader) whose records may come half a second late while there are few: cheaper for the brokers.
     async fn unhurried_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
         self.reader(group).await
     }

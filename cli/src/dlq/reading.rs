@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use futures::future::join_all;
 use twinlog_dead::{Scan, States};
 use twinlog_log::{Log, LogError};
 use twinlog_schemas::SiteName;
@@ -105,8 +106,9 @@ pub fn failed(deployment: &Deployment, site: &SiteName, error: &LogError) -> Fai
 /// A codec that reads what newer producers wrote too, as far as their sites' control topics can be read.
 async fn codec(deployment: &Deployment) -> Result<Codec, Failure> {
     let codec = Codec::new().map_err(|error| Failure::internal(error.to_string()))?;
-    for site in deployment.sites.keys() {
-        let control = match control(deployment, site).await {
+    let asked = deployment.sites.keys().map(|site| async move { (site, control(deployment, site).await) });
+    for (site, control) in join_all(asked).await {
+        let control = match control {
             Ok(control) => control,
             Err(failure) => {
                 tracing::debug!(%site, error = %failure, "published schemas are not read");

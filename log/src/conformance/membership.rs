@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::{Case, DEADLINE, Outcome, soon};
 use crate::contract::{Membership, OwnershipChange, Pulse};
@@ -123,9 +123,8 @@ pub(super) async fn leaving_waits_for_nobody(case: &Case<'_>) -> Outcome {
     // Time for its wish to join to reach the log: nothing tells of it.
     let early = timeout(Duration::from_millis(500), until_not_empty(third.as_mut())).await;
     assert!(early.is_err(), "nothing is released yet: {early:?}");
-    let began = Instant::now();
-    third.leave().await?;
-    assert!(began.elapsed() < Duration::from_secs(3), "leaving took {:?}", began.elapsed());
+    // The rebalance that is under way lasts as long as a group's time-out, a minute: whoever waited for it would be late.
+    timeout(DEADLINE / 2, third.leave()).await.map_err(|_| "leaving waited for the rebalance")??;
     drop(first);
     second.leave().await?;
     Ok(())

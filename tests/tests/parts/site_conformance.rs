@@ -3,7 +3,6 @@
 //! Guarantees: `S3Site` keeps the contract of `twinlog_site::Site` on it, but for the deviations that
 //! `Quirks::rustfs` and `Quirks::minio` name, which the suite asserts in their turn. Where a store cannot be found, its
 //! test says so and passes.
-#![allow(clippy::expect_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -19,7 +19,7 @@ pub struct KafkaConfig {
     pub options: BTreeMap<String, String>,
     /// How long an append keeps trying before it answers a transient error.
     pub delivery_timeout: Duration,
-    /// How long a request for metadata, offsets or a new topic may take.
+    /// How long a request for metadata, offsets or a new topic may take; until all brokers know a new topic may take longer.
     pub request_timeout: Duration,
     /// How long a record may wait for company before it is sent. Batches are of one partition, so waiting only pays
     /// where a partition gets many records within it; while a broker is busy batches come about without it.

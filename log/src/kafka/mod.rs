@@ -42,6 +42,10 @@ use membership::KafkaMembership;
 use producer::Producer;
 use reader::{Client, KafkaReader};
 
+/// How long a topic that the controller has made may stay unknown to the broker that answers: each question has its own
+/// patience, and brokers with much to do learn of it late.
+const SEEN: Duration = Duration::from_secs(30);
+
 /// One cluster. Dropping it ends its clients in the background; [`Log::flush`] first, or what is not acknowledged
 /// within a few seconds is lost.
 pub struct KafkaLog {
@@ -134,7 +138,7 @@ impl Log for KafkaLog {
             Ok(())
         };
         let late = || LogError::new("create topic", &spec.name, LogErrorKind::Transient, "created, but not seen yet");
-        tokio::time::timeout(self.config.request_timeout, seen).await.map_err(|_| late())?
+        tokio::time::timeout(SEEN, seen).await.map_err(|_| late())?
     }
 
     async fn identities(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, TopicId>, LogError> {

@@ -17,7 +17,8 @@ default:
 
 # Format, lints, documentation, then every test: unit, properties, and end to end on real Kafka and real stores.
 test: lint tools
-    cargo test --workspace --locked
+    @# What a failing test says of itself is read, not its stack.
+    RUST_BACKTRACE=0 cargo test --workspace --locked
     @{{ just }} deny-if-present
     @{{ just }} stores
 

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod pair;
 pub mod proxy;
 pub mod refused;
+pub mod rest;
 pub mod server;
 pub mod session;
 pub mod simulation;

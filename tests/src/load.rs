@@ -15,6 +15,8 @@ use crate::{
     compare::Bucket,
     lab_error::LabError,
     refused::Refused,
+    rest::Rest,
+    site::Site,
     until::until,
     workload::{Ledger, Mix, Writer},
 };
@@ -22,10 +24,12 @@ use crate::{
 /// Clients at each site.
 const CLIENTS: u64 = 2;
 /// The longest that a client rests between two operations: a load, not a flood, whose end has to be compared.
-const PAUSE_MS: u64 = 150;
+const PAUSE_MS: u64 = 200;
 
 /// The clients while they write.
 pub struct Load {
+    /// Whose clients rest.
+    pub rest: Rest,
     stop: Arc<AtomicBool>,
     written: Arc<AtomicU64>,
     clients: Vec<JoinHandle<Result<Ledger, Refused>>>,
@@ -41,24 +45,31 @@ impl Load {
     /// Begins to write to both buckets; what is written is drawn from the seed.
     #[must_use]
     pub fn begin(sites: &[Bucket; 2], mix: &Mix, seed: u64) -> Self {
-        let mut load = Self { stop: Arc::default(), written: Arc::default(), clients: Vec::new() };
-        for (site, at) in (0..).zip(sites) {
+        let mut load =
+            Self { rest: Rest::default(), stop: Arc::default(), written: Arc::default(), clients: Vec::new() };
+        for (site, at) in Site::BOTH.into_iter().zip(sites) {
             for client in 0..CLIENTS {
                 // Of one client's seeds none is another's.
-                let seed = seed.wrapping_mul(1_000_003).wrapping_add(site * CLIENTS + client);
+                let seed = seed.wrapping_mul(1_000_003).wrapping_add(site.index() as u64 * CLIENTS + client);
                 let writer = Writer::new(at.client.clone(), &at.name, Self::keys(), mix.clone(), seed);
-                load.client(writer, seed);
+                load.client(site, writer, seed);
             }
         }
         load
     }
 
-    fn client(&mut self, mut writer: Writer, seed: u64) {
+    fn client(&mut self, site: Site, mut writer: Writer, seed: u64) {
+        let rest = self.rest.clone();
         let (stop, written) = (Arc::clone(&self.stop), Arc::clone(&self.written));
         let mut rng = SmallRng::seed_from_u64(!seed);
         self.clients.push(tokio::spawn(async move {
             while !stop.load(Ordering::SeqCst) {
+                let acting = rest.turn(site.index()).await;
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
                 writer.step().await?;
+                drop(acting);
                 written.fetch_add(1, Ordering::SeqCst);
                 tokio::time::sleep(Duration::from_millis(rng.random_range(0..PAUSE_MS))).await;
             }
@@ -81,12 +92,13 @@ impl Load {
         .await
     }
 
-    /// Has all clients end, and puts their ledgers together.
+    /// Has all clients end, those that rest as well, and puts their ledgers together.
     ///
     /// # Errors
     /// What a store refused one of them.
     pub async fn end(self) -> Result<Ledger, LabError> {
         self.stop.store(true, Ordering::SeqCst);
+        Site::BOTH.into_iter().for_each(|site| self.rest.end(site));
         let mut ledger = Ledger::default();
         for client in self.clients {
             match client.await {

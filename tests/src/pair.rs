@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use tokio::sync::RwLock;
+
 use crate::{
     bucket,
     deployment::{Deployment, Pace, Parts, SiteParts},
@@ -95,7 +97,7 @@ impl Pair {
         tell("making Twinlog's principals and the bucket at both stores");
         futures::try_join!(furnish(&stores[0], &options.bucket), furnish(&stores[1], &options.bucket))?;
         let wire = match to_kafka {
-            Some(kafka) => Some(Wire { stores: Wire::to_stores(&stores).await?, kafka }),
+            Some(kafka) => Some(Wire { stores: Wire::to_stores(&stores).await?, kafka, calm: RwLock::default() }),
             None => None,
         };
         let sites = Site::BOTH.map(|site| site_parts(&stores[site.index()], site, wire.as_ref()));

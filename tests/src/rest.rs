@@ -22,7 +22,7 @@ pub struct Rest {
 }
 
 /// An act that is under way.
-pub(super) struct Acting<'a>(&'a AtomicU64);
+pub(crate) struct Acting<'a>(&'a AtomicU64);
 
 impl Drop for Acting<'_> {
     fn drop(&mut self) {
@@ -45,7 +45,7 @@ impl Rest {
     }
 
     /// A client's turn to act, once its site does not rest.
-    pub(super) async fn turn(&self, site: usize) -> Acting<'_> {
+    pub(crate) async fn turn(&self, site: usize) -> Acting<'_> {
         loop {
             self.acting[site].fetch_add(1, Ordering::SeqCst);
             // Dropped if the site began to rest in between.

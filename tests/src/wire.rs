@@ -1,5 +1,7 @@
 //! Proxies on every way of a pair's Twinlog: from both sites to both stores, and from each site to Kafka.
 
+use tokio::sync::RwLock;
+
 use crate::{
     lab_error::LabError,
     proxy::Proxy,
@@ -13,6 +15,8 @@ pub struct Wire {
     pub stores: [Proxy; 2],
     /// In front of Kafka for Twinlog at east and at west.
     pub kafka: [Proxy; 2],
+    /// Held to read by whoever disturbs a way, to write by whoever has to see that a change crosses.
+    pub calm: RwLock<()>,
 }
 
 impl Wire {

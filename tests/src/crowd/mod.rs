@@ -10,17 +10,15 @@ mod changes;
 mod client;
 mod keys;
 mod removals;
-mod rest;
 mod settle;
 mod tally;
 
 pub use act::Act;
 pub use client::Client;
-pub use rest::Rest;
 pub use settle::{LOCKED, Settled, settle};
 pub use tally::Tally;
 
-use crate::{compare::Bucket, refused::Refused, server::StoreKind};
+use crate::{compare::Bucket, refused::Refused, rest::Rest, server::StoreKind};
 
 /// Clients at each site.
 pub const CLIENTS: u64 = 3;

@@ -1,11 +1,9 @@
 //! Waiting for a server to answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Process, ServerError};
-
-/// How often a starting server is looked at.
-const LOOK: Duration = Duration::from_millis(25);
+use crate::until::pause;
 
 /// Looks with `probe` until it succeeds. `process` is watched meanwhile, so that a server that died is not waited for.
 ///
@@ -17,6 +15,7 @@ where
     F: AsyncFnMut() -> Result<(), String>,
 {
     let mut last = "no answer yet".to_owned();
+    let begun = Instant::now();
     let looking = async {
         loop {
             if let Some(status) = process.ended()? {
@@ -31,7 +30,7 @@ where
                 Ok(()) => return Ok(()),
                 Err(found) => last = found,
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(pause(begun.elapsed())).await;
         }
     };
     if let Ok(outcome) = tokio::time::timeout(within, looking).await {

@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     bucket,
-    crowd::{Crowd, Rest, Settled, Tally, settle},
+    crowd::{Crowd, Settled, Tally, settle},
     kills::{self, Kills},
     lab_error::LabError,
     pair::Pair,
+    rest::Rest,
     site::Site,
     wire::Wire,
 };

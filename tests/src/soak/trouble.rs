@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use rand::{Rng, rngs::SmallRng};
 
-use crate::{crowd::Rest, lab_error::LabError, pair::Pair, server::Process, site::Site};
+use crate::{lab_error::LabError, pair::Pair, rest::Rest, server::Process, site::Site};
 
 /// Of whom or what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -112,12 +112,12 @@ pub(super) async fn disturb(
         let disturbance = draw(&mut rng);
         let acted = stop.run_until_cancelled(async {
             tokio::time::sleep(between).await;
+            let turn = wire.calm.read().await;
             disturbance.strike(&wire);
             tokio::time::sleep(disturbance.lasting).await;
+            turn
         });
-        if acted.await.is_none() {
-            return done;
-        }
+        let Some(_turn) = acted.await else { return done };
         disturbance.proxy(&wire).withdraw();
         disturbance.proxy(&wire).mend();
         done.push(disturbance);

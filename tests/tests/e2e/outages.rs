@@ -2,25 +2,21 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
     time::{Duration, Instant},
 };
 
 use aws_sdk_s3::primitives::ByteStream;
-use tokio::task::JoinHandle;
 use twinlog_schemas::{VersionKind, Wrote};
 use twinlog_tests::{
     bucket::Lock,
     compare::Bucket,
     lab::{Own, Stage, StageOptions},
+    load::Load,
     proxy::{Fault, Wanted},
     refused::Refused,
     site::Site,
     until::until,
-    workload::{Mix, Writer},
+    workload::Mix,
 };
 
 use crate::large::{self, MIB, way};
@@ -46,80 +42,8 @@ const LATER: Duration = Duration::from_secs(300);
 /// What waited for a store drains without help once it is back; the stores' own replication begins after three minutes.
 const AT_ONCE: Duration = Duration::from_secs(90);
 
-/// A client at each site that writes until told to stop.
-struct Load {
-    stop: Arc<AtomicBool>,
-    resting: [Arc<AtomicBool>; 2],
-    /// Whether the site's client is in the middle of an operation.
-    busy: [Arc<AtomicBool>; 2],
-    written: Arc<AtomicU64>,
-    clients: Vec<JoinHandle<Result<(), Refused>>>,
-}
-
-impl Load {
-    fn begin(stage: &Stage) -> Self {
-        let (stop, written) = (Arc::default(), Arc::default());
-        let mut load =
-            Self { stop, resting: Default::default(), busy: Default::default(), written, clients: Vec::new() };
-        for site in Site::BOTH {
-            let Bucket { client, name, .. } = stage.at(site);
-            let seed = 21 + site.index() as u64;
-            load.client(site, Writer::new(client, name, Writer::keys("k", 16), Mix::versions(), seed));
-        }
-        load
-    }
-
-    fn client(&mut self, site: Site, mut writer: Writer) {
-        let (stop, written) = (Arc::clone(&self.stop), Arc::clone(&self.written));
-        let (resting, busy) = (Arc::clone(&self.resting[site.index()]), Arc::clone(&self.busy[site.index()]));
-        self.clients.push(tokio::spawn(async move {
-            while !stop.load(Ordering::SeqCst) {
-                busy.store(true, Ordering::SeqCst);
-                if resting.load(Ordering::SeqCst) {
-                    busy.store(false, Ordering::SeqCst);
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    continue;
-                }
-                writer.step().await?;
-                written.fetch_add(1, Ordering::SeqCst);
-            }
-            Ok(())
-        }));
-    }
-
-    /// The site's client does nothing from now on; returns when it has finished what it was in the middle of.
-    async fn rest(&self, site: Site) -> Outcome {
-        self.resting[site.index()].store(true, Ordering::SeqCst);
-        until("the client went on", Duration::from_secs(30), async || {
-            let busy = self.busy[site.index()].load(Ordering::SeqCst);
-            Ok(if busy { Err("in the middle of an operation".to_owned()) } else { Ok(()) })
-        })
-        .await?;
-        Ok(())
-    }
-
-    fn go_on(&self, site: Site) {
-        self.resting[site.index()].store(false, Ordering::SeqCst);
-    }
-
-    /// Waits until so many more operations succeeded.
-    async fn more(&self, operations: u64) -> Outcome {
-        let written = || self.written.load(Ordering::SeqCst);
-        let goal = written() + operations;
-        until("the clients were stuck", Duration::from_secs(60), async || {
-            Ok(if written() >= goal { Ok(()) } else { Err(format!("{} of {goal} operations", written())) })
-        })
-        .await?;
-        Ok(())
-    }
-
-    async fn end(self) -> Outcome {
-        self.stop.store(true, Ordering::SeqCst);
-        for client in self.clients {
-            client.await??;
-        }
-        Ok(())
-    }
+fn load(stage: &Stage) -> Load {
+    Load::begin(&Site::BOTH.map(|site| stage.at(site)), &Mix::versions(), 21)
 }
 
 async fn nothing_is_dead(stage: &Stage) -> Outcome {
@@ -187,7 +111,7 @@ async fn breaker(stage: &Stage, end: Site, open: bool) -> Outcome {
 /// Scenario: Twinlog at one site, then at the other, is stopped in good order while clients go on writing, and started
 /// again. Guarantees: it ends with success, and everything written meanwhile crosses.
 async fn twinlog_stopped_while_writes_go_on(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage);
+    let load = load(stage);
     for site in Site::BOTH {
         load.more(10).await?;
         stage.deployment.stop(site).await?;
@@ -203,7 +127,7 @@ async fn twinlog_stopped_while_writes_go_on(stage: &mut Stage) -> Outcome {
 /// Scenario: kill -9 of Twinlog at one site, then at the other, under load, and a start by hand.
 /// Guarantees: nothing is lost, nothing is there twice, no marker is left over.
 async fn twinlog_killed_under_load(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage);
+    let load = load(stage);
     for site in Site::BOTH {
         load.more(30).await?;
         stage.deployment.kill(site)?;
@@ -222,9 +146,9 @@ async fn twinlog_killed_under_load(stage: &mut Stage) -> Outcome {
 /// Its own clients rest meanwhile: what they write while it dies, or before it has loaded its notification rules, no
 /// notice may tell of, and only a sweep finds.
 async fn a_store_restarted_under_load(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage);
+    let load = load(stage);
     load.more(20).await?;
-    load.rest(Site::West).await?;
+    load.rest.begin(Site::West).await;
     let mut west = stage.store(Site::West).await;
     west.process()?.pause()?;
     load.more(20).await?;
@@ -237,7 +161,7 @@ async fn a_store_restarted_under_load(stage: &mut Stage) -> Outcome {
     drop(west);
     breaker(stage, Site::West, false).await?;
     tells_again(stage).await?;
-    load.go_on(Site::West);
+    load.rest.end(Site::West);
     load.more(20).await?;
     load.end().await?;
     stage.deployment.equal(&stage.bucket, u64::MAX, AT_ONCE).await?;
@@ -274,7 +198,7 @@ async fn tells_again(stage: &Stage) -> Outcome {
 /// Scenario: the broker is killed and started again under load. Guarantees: notices wait at the stores, and everything
 /// crosses afterwards.
 async fn kafka_restarted_under_load(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage);
+    let load = load(stage);
     load.more(20).await?;
     let kafka = stage.kafka()?;
     kafka.process()?.kill()?;
@@ -290,14 +214,14 @@ async fn kafka_restarted_under_load(stage: &mut Stage) -> Outcome {
 /// Scenario: the broker hangs under load, its connections open, and goes on again. Guarantees: clients of a store that
 /// delivers before it answers are held up until intake has noticed, and no longer; everything crosses afterwards.
 async fn kafka_hangs_under_load(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage);
+    let load = load(stage);
     load.more(20).await?;
     let kafka = stage.kafka()?;
     kafka.process()?.pause()?;
     load.more(4).await?;
     let noticed = Instant::now();
     load.more(30).await?;
-    // Two clients: with each held for as long as intake may wait for the log, it would be a minute.
+    // Four clients: with each held for as long as intake may wait for the log, it would be half a minute.
     assert!(noticed.elapsed() < Duration::from_secs(20), "30 operations took {:?}", noticed.elapsed());
     kafka.process()?.resume()?;
     load.more(10).await?;
@@ -311,7 +235,7 @@ async fn kafka_hangs_under_load(stage: &mut Stage) -> Outcome {
 /// east is cut while a large object streams from there. Guarantees: it all waits and then crosses, the large object too;
 /// none becomes a dead letter, and nobody leaves a group.
 async fn the_ways_are_troubled(stage: &mut Stage) -> Outcome {
-    let load = Load::begin(stage);
+    let load = load(stage);
     load.more(10).await?;
     let west = way(stage, Site::West)?;
     west.hold();
@@ -375,7 +299,7 @@ async fn one_key_fails_for_ever(stage: &mut Stage) -> Outcome {
         let put = client.put_object().bucket(&name).key(key).body(ByteStream::from_static(b"refused"));
         refused.push((key, put.send().await?.version_id));
     }
-    let load = Load::begin(stage);
+    let load = load(stage);
     let (deployment, expected) = (&stage.deployment, ["fails-alone".to_owned()]);
     until("the keys were not given up", Duration::from_secs(90), async || {
         let reasons = async |site| {

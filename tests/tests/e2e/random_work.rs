@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use twinlog_tests::{
-    crowd::{Crowd, LOCKED, Rest, settle},
+    crowd::{Crowd, LOCKED, settle},
     lab::Stage,
+    rest::Rest,
     site::Site,
 };
 

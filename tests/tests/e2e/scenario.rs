@@ -81,7 +81,7 @@ where
     let outcome = Box::pin(scenario(&mut stage)).await;
     println!("{} took {:.1} s", stage.bucket, began.elapsed().as_secs_f64());
     if let Err(failure) = outcome {
-        panic!("{}\n{}", whole(&*failure), stage.logs());
+        panic!("{}\n{}", stage.logs(), whole(&*failure));
     }
     if let Err(error) = stage.clear().await {
         panic!("the stage was not cleared: {error}");

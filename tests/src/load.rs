@@ -24,7 +24,7 @@ use crate::{
 /// Clients at each site.
 const CLIENTS: u64 = 2;
 /// The longest that a client rests between two operations: a load, not a flood, whose end has to be compared.
-const PAUSE_MS: u64 = 200;
+const PAUSE_MS: u64 = 150;
 
 /// The clients while they write.
 pub struct Load {

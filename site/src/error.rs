@@ -1,10 +1,15 @@
 //! What can go wrong with a store, in the kinds that the one table of failures speaks of.
 
+use std::fmt;
+
 use twinlog_schemas::SiteName;
 
 /// An error of a store call: what was being done, where, and of which kind the failure is.
+///
+/// In words it is all of that in one line: `PutObject photos/k at site west: 403 AccessDenied: Access Denied.`, with as
+/// much of the answer as there was; to a `HEAD` it is the status alone.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{operation} {subject} at site {site}: {message}")]
+#[error("{operation} {subject} at site {site}: {}", Answer(self))]
 pub struct SiteError {
     /// The S3 operation, e.g. `PutObject`.
     pub operation: &'static str,
@@ -22,6 +27,20 @@ pub struct SiteError {
     pub message: String,
     /// Whether the request may have acted, or may still act until it expires.
     pub outcome_unknown: bool,
+}
+
+/// What the store said, in words: status, code and message, those that there are.
+struct Answer<'a>(&'a SiteError);
+
+impl fmt::Display for Answer<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SiteError { status, code, message, .. } = self.0;
+        let status = status.map(|status| status.to_string());
+        let head: Vec<&str> = [status.as_deref(), code.as_deref()].into_iter().flatten().collect();
+        to.write_str(&head.join(" "))?;
+        to.write_str(if head.is_empty() || message.is_empty() { "" } else { ": " })?;
+        to.write_str(message)
+    }
 }
 
 /// Kinds of store errors.
@@ -138,5 +157,35 @@ impl SiteErrorKind {
             Self::Refused => "refused",
             Self::Malformed => "malformed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn said(status: Option<u16>, code: Option<&str>, message: &str) -> String {
+        let error = SiteError {
+            operation: "HeadObject",
+            subject: "b/k".to_owned(),
+            site: SiteName::new("west").unwrap(),
+            kind: SiteErrorKind::Server,
+            status,
+            code: code.map(str::to_owned),
+            message: message.to_owned(),
+            outcome_unknown: false,
+        };
+        error.to_string().strip_prefix("HeadObject b/k at site west: ").unwrap().to_owned()
+    }
+
+    #[test]
+    fn words_are_never_empty_where_the_store_said_anything() {
+        assert_eq!(said(Some(503), Some("SlowDown"), "Reduce your rate."), "503 SlowDown: Reduce your rate.");
+        assert_eq!(said(Some(403), Some("AccessDenied"), ""), "403 AccessDenied");
+        assert_eq!(said(Some(503), None, ""), "503");
+        assert_eq!(said(Some(400), None, "broken on its way"), "400: broken on its way");
+        assert_eq!(said(None, None, "connection refused"), "connection refused");
     }
 }

@@ -222,7 +222,7 @@ impl Attempt<'_> {
             message = format!("the key has {why} ({message})");
         } else if kind == Kind::Refused && self.broken_on_its_way(status, code.as_deref()) {
             kind = Kind::Malformed;
-            message = format!("a {status} without a store's error code: the request was broken on its way ({message})");
+            message = format!("no error code of a store: the request was broken on its way ({message})");
         }
         let mut error = self.error(kind, message);
         error.status = Some(status);

@@ -46,7 +46,7 @@ pub struct Settled {
 }
 
 /// Waits until the sites are equal, but for versions that a lock keeps from being removed; takes those locks off, and
-/// waits until the sites are equal.
+/// waits until the sites are equal, in their bodies too.
 ///
 /// # Errors
 /// [`LabError::NotInTime`] with what differs, or with a dead letter of another reason.
@@ -54,7 +54,7 @@ pub async fn settle(deployment: &Deployment, bucket: &str, within: Duration) -> 
     let sides = Site::BOTH.map(|site| deployment.bucket(site, bucket));
     let what = format!("the buckets {bucket} differed for other reasons than locks");
     let kept = until(&what, within, async || {
-        let report = match still(deployment, &sides).await? {
+        let report = match still(deployment, &sides, Depth::Attributes).await? {
             Ok(report) => report,
             Err(waiting) => return Ok(Err(waiting)),
         };
@@ -77,7 +77,7 @@ pub async fn settle(deployment: &Deployment, bucket: &str, within: Duration) -> 
     }
     let what = format!("the buckets {bucket} differed though no lock was left");
     let report = until(&what, within, async || {
-        let report = match still(deployment, &sides).await? {
+        let report = match still(deployment, &sides, Depth::Bodies { up_to: u64::MAX }).await? {
             Ok(report) => report,
             Err(waiting) => return Ok(Err(waiting)),
         };
@@ -96,13 +96,13 @@ pub async fn settle(deployment: &Deployment, bucket: &str, within: Duration) -> 
     Ok(Settled { versions, bytes, ties, kept: kept.len(), letters: reasons })
 }
 
-/// Compares everything once nothing waits in the log.
-async fn still(deployment: &Deployment, sides: &[Bucket; 2]) -> Result<Result<Report, String>, LabError> {
+/// Compares once nothing waits in the log.
+async fn still(deployment: &Deployment, sides: &[Bucket; 2], depth: Depth) -> Result<Result<Report, String>, LabError> {
     let backlog = deployment.progress().backlog().await?;
     if backlog.total() > 0 {
         return Ok(Err(backlog.to_string()));
     }
-    let scope = Scope { prefix: String::new(), depth: Depth::Bodies { up_to: u64::MAX } };
+    let scope = Scope { prefix: String::new(), depth };
     match twinlog_verify::compare([&sides[0], &sides[1]], &scope).await {
         Ok(report) => Ok(Ok(report)),
         Err(VerifyError::Side(refused)) => Err(refused.into()),

@@ -119,7 +119,7 @@ struct Call {
 
 impl Call {
     fn new(operation: &'static str, subject: String, config: &KafkaConfig) -> Result<Self, LogError> {
-        let told = Told::default();
+        let (told, _) = Told::new();
         let client = AdminClient::from_config_and_context(&config.administering(), told.clone())
             .map_err(|error| log_error(operation, &subject, &error))?;
         Ok(Self { client: Held::new(client), told, operation, subject, timeout: config.request_timeout })

@@ -11,6 +11,7 @@ use rdkafka::error::{IsError, KafkaError, KafkaResult};
 use rdkafka::metadata::MetadataTopic;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::bootstrap;
 use super::config::KafkaConfig;
 use super::context::Told;
 use super::convert::list;
@@ -22,7 +23,7 @@ use crate::error::{LogError, LogErrorKind};
 use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
 
 pub(super) struct Asking {
-    client: Arc<Held<StreamConsumer<Told>>>,
+    client: Held<Arc<StreamConsumer<Told>>>,
     told: Told,
     timeout: Duration,
     brokers: String,
@@ -32,10 +33,11 @@ pub(super) struct Asking {
 
 impl Asking {
     pub(super) fn start(config: &KafkaConfig) -> Result<Self, LogError> {
-        let told = Told::default();
+        let (told, down) = Told::new();
         let client = StreamConsumer::from_config_and_context(&config.asking(), told.clone())
             .map_err(|error| log_error("connect to", &config.brokers, &error))?;
-        let client = Arc::new(Held::new(client));
+        let client = Held::new(Arc::new(client));
+        bootstrap::keep(down, &config.brokers, &client, |client| client.client());
         let served = client.clone();
         let events = tokio::spawn(async move {
             loop {

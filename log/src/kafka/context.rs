@@ -6,16 +6,26 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tokio::sync::mpsc;
+
+use super::bootstrap::Down;
 
 /// Sends librdkafka's log to `tracing`, and remembers why brokers could not be reached: a request that then times out
 /// only says that it did.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Told {
     /// The last global error; replaced by each new one, cleared by [`Told::forget`] when a request succeeds.
     last: Arc<Mutex<Option<(RDKafkaErrorCode, String)>>>,
+    down: mpsc::Sender<()>,
 }
 
 impl Told {
+    /// For one client, and its times without any broker.
+    pub(super) fn new() -> (Self, Down) {
+        let (down, downs) = mpsc::channel(1);
+        (Self { last: Arc::default(), down }, downs)
+    }
+
     pub(super) fn last(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -43,6 +53,10 @@ impl ClientContext for Told {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "librdkafka", %error, reason, "the client reports an error");
         if let Some(code) = error.rdkafka_error_code() {
+            if code == RDKafkaErrorCode::AllBrokersDown {
+                // One that is not taken yet says the same; nobody takes those of a client of a single request.
+                let _ = self.down.try_send(());
+            }
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             // "All brokers are down" follows each real reason and hides it.
             if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {

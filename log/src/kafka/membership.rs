@@ -17,6 +17,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::sync::{mpsc, oneshot};
 
+use super::bootstrap;
 use super::config::KafkaConfig;
 use super::context::Told;
 use super::elsewhere::{ask_elsewhere, run_elsewhere};
@@ -105,10 +106,12 @@ impl KafkaMembership {
         let (commands_in, commands) = mpsc::unbounded_channel();
         let (changes_in, changes) = mpsc::unbounded_channel();
         let closing = Arc::new(AtomicBool::new(false));
-        let context = Context { told: Told::default(), facts: facts_in, closing: closing.clone() };
+        let (told, down) = Told::new();
+        let context = Context { told, facts: facts_in, closing: closing.clone() };
         let wrong = |error| log_error("join", group, &error);
         let client = StreamConsumer::from_config_and_context(&config.member(group, member), context).map_err(wrong)?;
         let client = Arc::new(client);
+        bootstrap::keep(down, &config.brokers, &client, |client| client.client());
         let claims = Arc::downgrade(&client);
         let losses = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&losses);

@@ -6,6 +6,7 @@
 
 mod admin;
 mod asking;
+mod bootstrap;
 mod committing;
 mod config;
 mod context;
@@ -61,7 +62,7 @@ impl KafkaLog {
     /// transient error of the first request.
     pub async fn connect(config: KafkaConfig) -> Result<Self, LogError> {
         let asking = Arc::new(Asking::start(&config)?);
-        let producer = Producer::start(&config, Told::default())?;
+        let producer = Producer::start(&config)?;
         Ok(Self { config, asking, producer, readers: Mutex::default() })
     }
 
@@ -104,10 +105,11 @@ impl KafkaLog {
             let told = Told::clone(client.client().context());
             return Ok((Held::new(client), told));
         }
-        let told = Told::default();
+        let (told, down) = Told::new();
         let client = StreamConsumer::from_config_and_context(&self.config.reader(group, pace), told.clone())
             .map_err(|error| log_error("read as", group, &error))?;
         let client = Arc::new(client);
+        bootstrap::keep(down, &self.config.brokers, &client, |client| client.client());
         readers.insert(group.to_owned(), Arc::downgrade(&client));
         Ok((Held::new(client), told))
     }

@@ -15,6 +15,7 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use super::bootstrap;
 use super::config::KafkaConfig;
 use super::context::Told;
 use super::convert::native_headers;
@@ -90,7 +91,8 @@ impl Reports {
 
 impl Producer {
     /// Starts the task and the thread. Does not wait for a broker.
-    pub(super) fn start(config: &KafkaConfig, told: Told) -> Result<Self, LogError> {
+    pub(super) fn start(config: &KafkaConfig) -> Result<Self, LogError> {
+        let (told, down) = Told::new();
         let reports = Arc::new(Reports {
             told,
             in_flight: watch::Sender::new(0),
@@ -100,6 +102,7 @@ impl Producer {
         let native = BaseProducer::from_config_and_context(&config.producer(), Context(reports.clone()))
             .map_err(|error| log_error("connect to", &config.brokers, &error))?;
         let native = Arc::new(native);
+        bootstrap::keep(down, &config.brokers, &native, |native| native.client());
         let served = native.clone();
         std::thread::Builder::new()
             .name("twinlog-kafka-reports".to_owned())

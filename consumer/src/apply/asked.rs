@@ -1,58 +1,90 @@
-//! How often other sites were asked lately for the object of a null version's register: each time, the next one waits
-//! longer.
+//! How often the object of a null version's register was asked for lately: each time, the next asking waits longer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use twinlog_schemas::{RegisterRef, VersionRef};
 
 /// The first wait; it doubles with every further asking.
 const FIRST: Duration = Duration::from_secs(1);
-/// How often is asked for one register. Each answer comes with facts, which plan the version again: what the target can
-/// never take would be asked for, and refused, for ever. Whatever is new later plans it again.
-const MOST: u32 = 8;
+/// The longest.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+/// The wait where nothing is remembered of an asking that was answered: there may be very many.
+const FORGOTTEN: Duration = Duration::from_secs(600);
 
-/// The newest askings, bounded; forgetting one costs an early asking, never a mistake.
+/// When to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// At once: the first time.
+    Now,
+    /// After so long.
+    After(Duration),
+    /// It is asked for already, and the answer or the time has not come.
+    Waiting,
+}
+
+/// The newest askings, bounded; forgetting one costs a late asking, never a mistake.
 #[derive(Debug)]
 pub(super) struct Asked {
     bound: usize,
-    longest: Duration,
     askings: Mutex<Askings>,
 }
 
 #[derive(Debug, Default)]
 struct Askings {
-    /// For which register, and how often.
-    known: BTreeMap<VersionRef, (RegisterRef, u32)>,
+    known: BTreeMap<VersionRef, Asking>,
     /// The oldest first.
     order: VecDeque<VersionRef>,
 }
 
+#[derive(Debug)]
+struct Asking {
+    /// For which register.
+    register: RegisterRef,
+    /// Whether at once, so that an answer comes.
+    at_once: bool,
+    /// How long the last wait was.
+    waited: Duration,
+    /// When the next one begins.
+    next: Instant,
+}
+
 impl Asked {
-    /// Remembers at most `bound` versions; no wait is longer than `longest`.
-    pub(super) fn new(bound: usize, longest: Duration) -> Self {
-        Self { bound, longest, askings: Mutex::default() }
+    /// Remembers at most `bound` versions.
+    pub(super) fn new(bound: usize) -> Self {
+        Self { bound, askings: Mutex::default() }
     }
 
-    /// How long to wait before asking for this register (the first time not at all), and remembers the asking; `None` once it
-    /// was asked for often enough. Another register of the same version begins anew.
-    pub(super) fn wait(&self, version: &VersionRef, register: &RegisterRef) -> Option<Duration> {
+    /// When to ask for this register. `lacking` where a site told that it has nothing, or something older: what is asked for
+    /// may still be on its way there; otherwise an answer is still to come. Another register of the same version begins anew.
+    pub(super) fn next(&self, version: &VersionRef, register: &RegisterRef, lacking: bool) -> Next {
+        let askings = self.askings.lock().unwrap_or_else(PoisonError::into_inner);
+        match (askings.known.get(version).filter(|asking| asking.register == *register), lacking) {
+            (None, false) => Next::Now,
+            (None, true) => Next::After(FORGOTTEN),
+            (Some(asking), false) if !asking.at_once => Next::Now,
+            (Some(asking), true) if Instant::now() >= asking.next => {
+                Next::After((asking.waited * 2).clamp(FIRST, LONGEST))
+            }
+            (Some(_), _) => Next::Waiting,
+        }
+    }
+
+    /// Remembers that it was asked for, or will be after `wait`; call it once that stands.
+    pub(super) fn note(&self, version: &VersionRef, register: &RegisterRef, wait: Duration) {
         let mut askings = self.askings.lock().unwrap_or_else(PoisonError::into_inner);
-        let Askings { known, order } = &mut *askings;
-        let before = known.get(version).filter(|(of, _)| of == register).map_or(0, |(_, times)| *times);
-        if known.insert(version.clone(), (register.clone(), before.saturating_add(1))).is_none() {
-            order.push_back(version.clone());
+        let before = askings.known.get(version).is_some_and(|asking| asking.register == *register && asking.at_once);
+        let (at_once, next) = (before || wait.is_zero(), Instant::now() + wait);
+        let asking = Asking { register: register.clone(), at_once, waited: wait, next };
+        if askings.known.insert(version.clone(), asking).is_none() {
+            askings.order.push_back(version.clone());
         }
-        if order.len() > self.bound
-            && let Some(oldest) = order.pop_front()
+        if askings.order.len() > self.bound
+            && let Some(oldest) = askings.order.pop_front()
         {
-            known.remove(&oldest);
-        }
-        match before.checked_sub(1) {
-            None => Some(Duration::ZERO),
-            Some(_) if before >= MOST => None,
-            Some(doublings) => Some(FIRST.saturating_mul(1 << doublings).min(self.longest)),
+            askings.known.remove(&oldest);
         }
     }
 }
@@ -71,16 +103,25 @@ mod tests {
         RegisterRef { at_ns, site: "east".parse().unwrap() }
     }
 
-    #[test]
-    fn each_asking_waits_longer_up_to_a_bound_and_another_register_begins_anew() {
-        let asked = Asked::new(2, Duration::from_secs(8));
-        let waits: Vec<_> =
-            (0..10).map_while(|_| asked.wait(&version("a"), &register(1))).map(|it| it.as_secs()).collect();
-        assert_eq!(waits, [0, 1, 2, 4, 8, 8, 8, 8], "then not again");
-        let at_once = Some(Duration::ZERO);
-        assert_eq!(asked.wait(&version("b"), &register(1)), at_once);
-        assert_eq!(asked.wait(&version("a"), &register(2)), at_once);
-        asked.wait(&version("c"), &register(1));
-        assert_eq!(asked.wait(&version("a"), &register(2)), at_once, "the oldest version was forgotten");
+    #[tokio::test(start_paused = true)]
+    async fn each_asking_waits_longer_up_to_a_bound_and_another_register_begins_anew() {
+        let (asked, a, first) = (Asked::new(2), version("a"), register(1));
+        assert_eq!(asked.next(&a, &first, false), Next::Now);
+        assert_eq!(asked.next(&a, &first, false), Next::Now, "not noted: it may not have come about");
+        asked.note(&a, &first, Duration::ZERO);
+        for times in 0..20 {
+            let wait = Duration::from_secs((1 << times).min(24 * 3_600));
+            assert_eq!(asked.next(&a, &first, false), Next::Waiting, "an answer will say more");
+            assert_eq!(asked.next(&a, &first, true), Next::After(wait));
+            asked.note(&a, &first, wait);
+            assert_eq!(asked.next(&a, &first, true), Next::Waiting);
+            tokio::time::sleep(wait).await;
+        }
+        assert_eq!(asked.next(&a, &register(2), false), Next::Now);
+        asked.note(&version("b"), &first, Duration::ZERO);
+        asked.note(&version("c"), &first, Duration::ZERO);
+        assert_eq!(asked.next(&a, &first, true), Next::After(FORGOTTEN), "the oldest version was forgotten");
+        asked.note(&a, &first, FORGOTTEN);
+        assert_eq!(asked.next(&a, &first, false), Next::Now, "nobody was asked for this one yet");
     }
 }

@@ -1,10 +1,10 @@
 //! Removals that a running retention refuses, and null versions that it keeps from being replaced: they are asked for
-//! again when it ends.
+//! again when it ends. So are null objects that the sites asked for them lacked.
 //!
 //! Each is on record in the site's control topic, so it survives every process: kept until its time has come, then a
-//! notice asks the removal's origin to tell of it afresh, which plans it again in the order of its key. Every process
-//! beside the site does so; a removal told twice changes nothing. A legal hold has no end to wait for: its lifting is
-//! told by a fact, which plans the removal again by itself.
+//! notice asks the removal's origin, which may be this site, to tell of it afresh, which plans it again in the order of its
+//! key. Every process beside the site does so; a removal told twice changes nothing. A legal hold has no end to wait for:
+//! its lifting is told by a fact, which plans the removal again by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -27,7 +27,8 @@ const KEY_PREFIX: &str = "due/";
 /// The store's clock may be behind ours.
 const MARGIN_MS: i64 = 2_000;
 /// A removal is told afresh at least so often, since facts expire: 90 days.
-const LONGEST_MS: i64 = 90 * 24 * 3_600 * 1_000;
+const LONGEST_MS: i64 = 90 * DAY_MS;
+const DAY_MS: i64 = 24 * 3_600 * 1_000;
 /// The longest sleep without a look at the clock, which may have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 
@@ -41,11 +42,19 @@ struct DueRemoval {
     origin: SiteName,
     /// When, milliseconds since the Unix epoch.
     at_ms: i64,
+    /// As what it is asked for.
+    #[serde(default = "replay")]
+    cause: ExamineCause,
+}
+
+fn replay() -> ExamineCause {
+    ExamineCause::Replay
 }
 
 impl DueRemoval {
+    /// With the time: a later one for the same version is another, which the tombstone of this one must not end.
     fn record_key(&self) -> String {
-        format!("{KEY_PREFIX}{}/{}/{}", self.bucket, self.version_id, self.key)
+        format!("{KEY_PREFIX}{}/{}/{}/{}", self.at_ms, self.bucket, self.version_id, self.key)
     }
 
     fn version(&self) -> VersionRef {
@@ -82,34 +91,44 @@ impl Agenda {
         self.order.first().map(|(at_ms, _)| *at_ms)
     }
 
-    /// Takes out the next one that is due at `now_ms`.
-    fn pop(&mut self, now_ms: i64) -> Option<DueRemoval> {
+    /// Takes out the next one that is due at `now_ms`, with its record's key.
+    fn pop(&mut self, now_ms: i64) -> Option<(Bytes, DueRemoval)> {
         self.order.first().filter(|(at_ms, _)| *at_ms <= now_ms)?;
         let (_, key) = self.order.pop_first()?;
-        self.entries.remove(&key)
+        self.entries.remove_entry(&key)
     }
 }
 
 impl Apply {
     /// Puts on record that a removal, refused until then, is to be asked for again; returns once that stands.
-    pub(super) async fn put_off(&self, slot: &mut Slot, job: &Job<'_>, index: &VersionState, until_ms: i64) {
+    pub(super) async fn put_off(
+        &self,
+        slot: &mut Slot,
+        job: &Job<'_>,
+        index: &VersionState,
+        until_ms: i64,
+        cause: ExamineCause,
+    ) {
         let removed = |site: &&SiteName| index.said.get(site).is_some_and(|said| said.removal.is_some());
         let register = index.null();
         let replaced = |site: &&SiteName| register.as_ref().is_some_and(|register| register.site == **site);
-        let Some(origin) = self.links.keys().find(removed).or_else(|| self.links.keys().find(replaced)) else {
+        let sites = || self.links.keys().chain(std::iter::once(self.parts.here.name()));
+        let Some(origin) = sites().find(removed).or_else(|| sites().find(replaced)) else {
             // Nobody who could be asked: a removal of a site that no link leads from.
             return;
         };
-        let now_ms = self.parts.clock.now_ms();
+        // By whole days: the same removal, refused again, is the same record.
+        let latest_ms = self.parts.clock.now_ms().saturating_add(LONGEST_MS).div_euclid(DAY_MS) * DAY_MS;
         let due = DueRemoval {
             bucket: job.version.bucket.clone(),
             key: job.version.key.clone(),
             version_id: job.version.version_id.clone(),
             origin: origin.clone(),
-            at_ms: until_ms.saturating_add(MARGIN_MS).min(now_ms.saturating_add(LONGEST_MS)),
+            at_ms: until_ms.saturating_add(MARGIN_MS).min(latest_ms),
+            cause,
         };
         match serde_json::to_vec(&due) {
-            Ok(value) => self.put_on_record(slot, due.record_key(), Some(value.into())).await,
+            Ok(value) => self.put_on_record(slot, due.record_key().into(), Some(value.into())).await,
             Err(error) => tracing::error!(%error, "a removal that is due later could not be encoded"),
         }
     }
@@ -145,21 +164,27 @@ impl Apply {
             tokio::select! {
                 biased;
                 record = records.next() => agenda.take(&record?),
-                () = sleep(wait) => if let Some(due) = agenda.pop(self.parts.clock.now_ms()) {
-                    self.ask_again(due).await;
+                () = sleep(wait) => if let Some((key, due)) = agenda.pop(self.parts.clock.now_ms()) {
+                    self.ask_again(key, due).await;
                 },
             }
         }
     }
 
-    async fn ask_again(&self, due: DueRemoval) {
+    async fn ask_again(&self, key: Bytes, due: DueRemoval) {
         let mut slot = Slot::free();
-        tracing::info!(origin = %due.origin, bucket = %due.bucket, "a lock that refused a removal has ended: asking for it again");
-        if let Some(link) = self.links.get(&due.origin) {
-            let id = self.parts.ids.event_id();
-            self.notice(&mut slot, Some(&link.log), &due.origin, (id, ExamineCause::Replay), &due.version()).await;
+        tracing::info!(origin = %due.origin, bucket = %due.bucket, "what could not be done until now is asked for again");
+        let here = self.parts.here.name();
+        let ids = &self.parts.ids;
+        if due.origin == *here {
+            self.notice(&mut slot, None, here, (ids.event_id(), due.cause), &due.version()).await;
         }
-        self.put_on_record(&mut slot, due.record_key(), None).await;
+        // What this site is the origin of and lacks, any other may have.
+        for link in self.links.values().filter(|link| due.origin == *here || due.origin == *link.source_name()) {
+            let asked = (ids.event_id(), due.cause);
+            self.notice(&mut slot, Some(&link.log), link.source_name(), asked, &due.version()).await;
+        }
+        self.put_on_record(&mut slot, key, None).await;
     }
 
     fn control_topic(&self) -> TopicName {
@@ -167,12 +192,12 @@ impl Apply {
     }
 
     /// Writes to the control topic: a removal that is due, or (with `None`) one that was asked for.
-    async fn put_on_record(&self, slot: &mut Slot, key: String, value: Option<Bytes>) {
+    async fn put_on_record(&self, slot: &mut Slot, key: Bytes, value: Option<Bytes>) {
         let topic = self.control_topic();
         let record = Record {
             topic: topic.clone(),
             partition: 0,
-            key: Some(key.into()),
+            key: Some(key),
             value,
             headers: Headers::default(),
             timestamp_ms: self.parts.clock.now_ms(),

@@ -23,6 +23,7 @@ mod storms;
 mod stuck;
 #[cfg(test)]
 mod tests;
+mod unstamped;
 mod uploads;
 
 #[cfg(test)]
@@ -148,6 +149,7 @@ pub struct Apply {
     asked: asked::Asked,
     /// The sources whose lifecycle's removals stay theirs.
     lifecycle_stays: BTreeSet<SiteName>,
+    unstamped: unstamped::Unstamped,
     conflicts: conflicts::Conflicts,
     letters: letters::Letters,
     deaths: deaths::Counted,
@@ -167,7 +169,8 @@ impl Apply {
         let stays = links.values().filter(|link| link.lifecycle_stays).map(|link| link.source_name().clone());
         Self {
             lifecycle_stays: stays.collect(),
-            asked: asked::Asked::new(4_096, parts.config.sure_door_delay),
+            asked: asked::Asked::new(4_096),
+            unstamped: unstamped::Unstamped::new(4_096),
             conflicts: conflicts::Conflicts::new(4_096),
             letters: letters::Letters::default(),
             deaths: deaths::Counted::default(),

@@ -11,9 +11,7 @@ use twinlog_log::lane::Slot;
 use twinlog_log::outgoing::Partitions;
 use twinlog_log::partition::{partition_of, record_key};
 use twinlog_log::{Fetched, Headers, Log, Record, TopicName};
-use twinlog_schemas::{
-    BucketName, ChangeEvent, EventId, ExamineCause, Fact, ObjectKey, OwnNotice, Receipt, SiteName, VersionRef,
-};
+use twinlog_schemas::{BucketName, EventId, ExamineCause, Fact, ObjectKey, OwnNotice, Receipt, SiteName, VersionRef};
 
 use super::Apply;
 use super::settle::Job;
@@ -78,10 +76,10 @@ impl Apply {
         self.index(slot, &[Merge::Fact(fact.clone())]).await;
     }
 
-    /// Merges what an event says into the index. Its facts may not have been read yet, and are done without a plan of
-    /// their own once the event is planned: what it says must not be forgotten in between.
-    pub(super) async fn merged_event(&self, slot: &mut Slot, event: &ChangeEvent) {
-        let merges: Vec<Merge> = super::attributes::facts(event).into_iter().map(Merge::Fact).collect();
+    /// Merges the facts that an event carries into the index. They may not have been read yet, and are done without a plan
+    /// of their own once the event is planned: what it says must not be forgotten in between.
+    pub(super) async fn merged_event(&self, slot: &mut Slot, carried: &[Fact]) {
+        let merges: Vec<Merge> = carried.iter().cloned().map(Merge::Fact).collect();
         if !merges.is_empty() {
             self.index(slot, &merges).await;
         }

@@ -1,40 +1,48 @@
-//! The ids of the change events that this process has planned with: a fact of one of them is done already.
+//! The facts that change events carried and that this process has planned with: done already when they are read.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use twinlog_schemas::EventId;
+use twinlog_schemas::{Category, EventId, Fact};
 
-/// The newest ids, bounded; forgetting one costs a read of the target, never a mistake.
+/// Which fact: what one capture tells has one id, and an event may carry only some of it.
+type Carried = (EventId, &'static str, Option<Category>);
+
+/// The newest of them, bounded; forgetting one costs a read of the target, never a mistake.
 #[derive(Debug)]
 pub struct Planned {
     bound: usize,
-    ids: Mutex<(BTreeSet<EventId>, VecDeque<EventId>)>,
+    facts: Mutex<(BTreeSet<Carried>, VecDeque<Carried>)>,
 }
 
 impl Planned {
-    /// Remembers at most `bound` ids.
+    /// Remembers at most `bound` facts.
     #[must_use]
     pub fn new(bound: usize) -> Self {
-        Self { bound, ids: Mutex::default() }
+        Self { bound, facts: Mutex::default() }
     }
 
-    /// Remembers an id.
-    pub fn remember(&self, id: EventId) {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        if ids.0.insert(id) {
-            ids.1.push_back(id);
+    /// Remembers a fact that an event carried.
+    pub fn remember(&self, fact: &Fact) {
+        let carried = name(fact);
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        if facts.0.insert(carried) {
+            facts.1.push_back(carried);
         }
-        if ids.1.len() > self.bound
-            && let Some(oldest) = ids.1.pop_front()
+        if facts.1.len() > self.bound
+            && let Some(oldest) = facts.1.pop_front()
         {
-            ids.0.remove(&oldest);
+            facts.0.remove(&oldest);
         }
     }
 
-    /// Whether the id is remembered.
+    /// Whether the fact is remembered.
     #[must_use]
-    pub fn contains(&self, id: &EventId) -> bool {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).0.contains(id)
+    pub fn contains(&self, fact: &Fact) -> bool {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).0.contains(&name(fact))
     }
+}
+
+fn name(fact: &Fact) -> Carried {
+    (fact.event_id, fact.kind(), fact.category())
 }

@@ -12,6 +12,7 @@ use twinlog_schemas::codec::DecodeError;
 use twinlog_schemas::{ChangeEvent, Fact, FactBody, SiteName, VersionKind};
 
 use super::Apply;
+use super::attributes::facts;
 use super::settle::Job;
 use crate::hold::{Direction, Reason, Scope};
 use crate::link::Link;
@@ -79,8 +80,11 @@ impl Apply {
             version: event.version(),
             event: Some(&event),
             id: event.event_id,
+            said: None,
+            lacking: false,
         };
-        self.merged_event(slot, &event).await;
+        let carried = facts(&event);
+        self.merged_event(slot, &carried).await;
         self.guard_event(record, &event).await;
         let (outcome, rule) = self.settle(slot, &job).await;
         if matches!(outcome, Outcome::Held | Outcome::Stuck) {
@@ -92,7 +96,9 @@ impl Apply {
             // However this ended, nobody goes on with what may have been begun.
             self.end_upload(slot, &job).await;
         }
-        self.planned.remember(event.event_id);
+        for fact in &carried {
+            self.planned.remember(fact);
+        }
         self.parts.observer.event_done(stream, outcome, rule);
         if outcome == Outcome::Applied {
             self.tell_lag(stream, &event);
@@ -114,23 +120,35 @@ impl Apply {
         self.parts.observer.fact_done(stream, outcome);
     }
 
-    /// Merges a fact and plans its version again, unless that has been done with the event it belongs to.
+    /// Merges a fact and plans its version again, unless that has been done with the event that carried it.
     async fn fact(&self, slot: &mut Slot, record: &Fetched, fact: &Fact) -> Outcome {
         self.merged(slot, fact).await;
         self.conflict(slot, fact).await;
         self.guard_fact(record, fact).await;
         let elsewhere = matches!(fact.body, FactBody::Look) && fact.site != *self.parts.here.name();
-        if elsewhere || matches!(fact.body, FactBody::Answer(_)) {
+        let answer = if let FactBody::Answer(answer) = &fact.body { Some(answer) } else { None };
+        // Where an object was looked for that replication had not brought there yet, it is looked for again.
+        let lacking = fact.version_id.is_null() && answer.is_some_and(|answer| !answer.reading.present);
+        if elsewhere || (answer.is_some() && !lacking) {
             return Outcome::Merged;
         }
-        if self.planned.contains(&fact.event_id) {
+        if self.planned.contains(fact) {
             return Outcome::Merged;
         }
         if !self.links.values().any(|link| (link.buckets)(&fact.bucket)) {
             return Outcome::Merged;
         }
         let link = self.link(&fact.site);
-        let job = Job { record, link, source: &fact.site, version: fact.version(), event: None, id: fact.event_id };
+        let job = Job {
+            record,
+            link,
+            source: &fact.site,
+            version: fact.version(),
+            event: None,
+            id: fact.event_id,
+            said: if let FactBody::Null(register) = &fact.body { Some(register) } else { None },
+            lacking,
+        };
         let (outcome, _) = self.settle(slot, &job).await;
         if outcome == Outcome::Held {
             self.leave(record, &job.direction()).await;

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use twinlog_control::Stuck;
+use twinlog_index::VersionState;
 use twinlog_log::Fetched;
 use twinlog_log::backoff::Delays;
 use twinlog_log::lane::Slot;
-use twinlog_schemas::{ChangeEvent, EventId, SiteName, StoreReading, VersionRef};
+use twinlog_schemas::{
+    ChangeEvent, EventId, ExamineCause, NullRegister, RegisterRef, SiteName, StoreReading, VersionRef,
+};
 use twinlog_site::Reading;
 
 use super::Apply;
+use super::asked::Next;
 use super::guards::Gate;
 use crate::failure::alone::Alone;
 use crate::failure::{End, Verdict, bug, may_be_about_one_key, verdict};
@@ -34,6 +38,10 @@ pub(super) struct Job<'a> {
     pub event: Option<&'a ChangeEvent>,
     /// The event that receipts name as their cause.
     pub id: EventId,
+    /// The null version's register that a fact says its site has.
+    pub said: Option<&'a NullRegister>,
+    /// Whether a fact says that its site has no null version.
+    pub lacking: bool,
 }
 
 impl Job<'_> {
@@ -49,6 +57,18 @@ pub(super) struct Held {
     pub listed_ms: Option<i64>,
 }
 
+impl Held {
+    /// Whether both were read of one object or marker, whose attributes may have changed: what has the id "null" may be
+    /// another each time.
+    fn is_of_the_same_as(&self, other: &Self) -> bool {
+        let same = match (&self.reading, &other.reading) {
+            (Reading::Object(one), Reading::Object(other)) => one.etag == other.etag,
+            (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+        };
+        same && self.listed_ms == other.listed_ms
+    }
+}
+
 /// How a step went on.
 enum Step {
     Done(Outcome, Rule),
@@ -60,16 +80,14 @@ enum Step {
 struct Progress {
     backoff: Delays,
     held: Option<Held>,
-    /// What this site answered to the last doubt.
-    answered: Option<StoreReading>,
+    /// What this site answered to the last doubt, and what the doubt was about.
+    answered: Option<(StoreReading, Held)>,
     /// A write's outcome was never known.
     unsure: bool,
     /// The next step must read, because what a write did is not known.
     must_read: bool,
     /// A plan was executed, but so slowly that another owner may have acted meanwhile: the version is looked at again.
     applied: bool,
-    /// It has waited before asking other sites once more.
-    waited: bool,
     broken: u32,
     replans: u32,
     refusals: u32,
@@ -103,7 +121,6 @@ impl Apply {
             unsure: false,
             must_read: false,
             applied: false,
-            waited: false,
             broken: 0,
             replans: 0,
             refusals: 0,
@@ -162,7 +179,10 @@ impl Apply {
         target_encrypts: bool,
     ) -> Result<Step, Trouble> {
         if progress.must_read {
-            progress.held = Some(self.look(job).await?);
+            let held = self.look(job).await?;
+            // What came in its place since, as only a null version can, is in doubt anew.
+            progress.answered = progress.answered.take().filter(|(_, doubted)| doubted.is_of_the_same_as(&held));
+            progress.held = Some(held);
             progress.must_read = false;
         }
         let index = self.version(slot, &job.version).await;
@@ -174,7 +194,7 @@ impl Apply {
             null: job.version.version_id.is_null(),
             here: self.parts.here.name(),
             lifecycle_stays: &self.lifecycle_stays,
-            answered: progress.answered.as_ref(),
+            answered: progress.answered.as_ref().map(|(answer, _)| answer),
             unsure: progress.unsure,
             now_ms: self.parts.clock.now_ms(),
         };
@@ -201,40 +221,32 @@ impl Apply {
                 (progress.applied, progress.must_read) = (true, true);
                 Ok(Step::Again)
             }
+            Plan::Doubt(Rule::UnstampedValue) if !self.unstamped.asks(&job.version, &index) => {
+                Ok(Step::Done(Outcome::Unchanged, Rule::UnstampedValue))
+            }
             Plan::Doubt(rule) => {
                 tracing::info!(rule = rule.name(), bucket = %job.version.bucket, "asking this site about an unexplained value");
                 self.parts.observer.doubted(self.stream(job));
                 self.ask_here(slot, job).await;
                 let told = self.version(slot, &job.version).await;
                 let answer = told.answer(self.parts.here.name()).map(|told| told.answer.reading.clone());
-                let doubted = progress.held.take();
-                progress.answered = answer.filter(|answer| doubted.is_some_and(|held| is_about(answer, &held.reading)));
+                progress.answered =
+                    answer.zip(progress.held.take()).filter(|(answer, doubted)| is_about(answer, &doubted.reading));
                 progress.must_read = true;
                 Ok(Step::Again)
             }
             Plan::Ask(rule) => {
-                let register = index.null().map(|register| register.named()).filter(|_| !progress.waited);
-                let wait = register.map_or(Some(Duration::ZERO), |register| self.asked.wait(&job.version, &register));
-                match wait {
-                    Some(wait) if !wait.is_zero() => {
-                        // Asked in vain a moment ago: what is asked for may be gone, and the notice of it under way.
-                        slot.idle(tokio::time::sleep(wait)).await;
-                        (progress.waited, progress.must_read) = (true, true);
-                        return Ok(Step::Again);
-                    }
-                    Some(_) => self.ask_others(slot, job, &index).await,
-                    None => {
-                        tracing::warn!(bucket = %job.version.bucket, "a null object was asked for in vain: not again")
-                    }
+                if let Some(register) = index.null().map(|register| register.named()) {
+                    self.ask_for(slot, job, &index, &register).await;
                 }
                 Ok(Step::Done(Outcome::Superseded, rule))
             }
             Plan::RefuseUntil(rule, until_ms) => {
-                self.put_off(slot, job, &index, until_ms).await;
+                self.put_off(slot, job, &index, until_ms, ExamineCause::Replay).await;
                 Ok(Step::Dead(rule, format!("{}: {}", rule.name(), job.version)))
             }
             Plan::PutOff(rule, until_ms) => {
-                self.put_off(slot, job, &index, until_ms).await;
+                self.put_off(slot, job, &index, until_ms, ExamineCause::Replay).await;
                 Ok(Step::Done(Outcome::Superseded, rule))
             }
             Plan::Refuse(rule) => Ok(Step::Dead(rule, format!("{}: {}", rule.name(), job.version))),
@@ -244,6 +256,25 @@ impl Apply {
                 Ok(Step::Again)
             }
         }
+    }
+
+    /// Asks for the object of the null version's register, at once or, where it was asked for before, later.
+    async fn ask_for(&self, slot: &mut Slot, job: &Job<'_>, index: &VersionState, register: &RegisterRef) {
+        let lacking = job.lacking || job.said.is_some_and(|said| said.named() != *register);
+        let wait = match self.asked.next(&job.version, register, lacking) {
+            Next::Waiting => return,
+            Next::Now => {
+                self.ask_others(slot, job, index).await;
+                Duration::ZERO
+            }
+            // Nothing waits for it here: the event that brings it may come next.
+            Next::After(wait) => {
+                let again_ms = self.parts.clock.now_ms().saturating_add(millis(wait));
+                self.put_off(slot, job, index, again_ms, ExamineCause::Doubt).await;
+                wait
+            }
+        };
+        self.asked.note(&job.version, register, wait);
     }
 
     /// Decides what a store error means. `Ok(Some(..))` is a dead letter, `Err` an ending that is none.
@@ -360,6 +391,10 @@ fn is_about(answer: &StoreReading, doubted: &Reading) -> bool {
                 && (&answer.tags, answer.retention, answer.legal_hold) == (&held.tags, held.retention, held.legal_hold)
         }
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn nothing(rule: Rule) -> Outcome {

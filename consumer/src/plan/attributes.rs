@@ -1,6 +1,6 @@
 //! Tags, retention and legal hold: what the index decides, compared with what the target holds.
 
-use twinlog_schemas::Retention;
+use twinlog_schemas::{Retention, StoreReading};
 use twinlog_site::ObjectReading;
 
 use super::{Action, Attributes, Plan, Question, Rule};
@@ -43,6 +43,17 @@ pub(super) fn plan(q: Question<'_>, held: &ObjectReading) -> Plan {
         actions.push(Action::SetLegalHold(want.legal_hold));
     }
     if actions.is_empty() { Plan::Nothing(Rule::AlreadyThere) } else { Plan::Act(Rule::IndexDecides, actions) }
+}
+
+/// Whether a category holds something of which the index has no stamp, and this site has not been asked about it.
+pub(super) fn unstamped(q: Question<'_>, held: &ObjectReading) -> bool {
+    let of_held = |answer: &StoreReading| {
+        (&answer.tags, answer.retention, answer.legal_hold) == (&held.tags, held.retention, held.legal_hold)
+    };
+    let tags = q.index.tags().is_none() && !held.tags.is_empty();
+    let retention = q.index.retention().is_none() && in_force(held.retention, q.now_ms).is_some();
+    let legal_hold = q.index.legal_hold().is_none() && held.legal_hold;
+    (tags || retention || legal_hold) && !q.answered.is_some_and(of_held)
 }
 
 /// An expired retention equals none.

@@ -38,6 +38,9 @@ pub(super) fn plan(q: Question<'_>) -> Plan {
     let Target::Read(held, listed_ms) = q.target else { return Plan::Read(Rule::ReadFirst) };
     if fits(&winner, held, listed_ms) {
         return match held {
+            // No store sets attributes on a condition: what was meant for the object before, and came as this one took its
+            // place, is here without a stamp, and nobody tells of it unless asked.
+            Reading::Object(held) if attributes::unstamped(q, held) => Plan::Doubt(Rule::UnstampedValue),
             Reading::Object(held) => attributes::plan(q, held),
             _ => Plan::Nothing(Rule::NullRegisterLoses),
         };

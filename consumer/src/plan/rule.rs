@@ -31,6 +31,8 @@ pub enum Rule {
     LockInTheWay,
     /// A tag or lock value that its site did not last have would be overwritten.
     UnexplainedValue,
+    /// The target's null version has a tag or lock value of which nothing is stamped.
+    UnstampedValue,
     /// The target's attributes are brought to what the index decides.
     IndexDecides,
     /// The greater register of the null version is applied.
@@ -49,7 +51,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, in the order of the table.
-    pub const ALL: [Rule; 21] = [
+    pub const ALL: [Rule; 22] = [
         Rule::UnknownSymbol,
         Rule::ReadFirst,
         Rule::BirthCreates,
@@ -64,6 +66,7 @@ impl Rule {
         Rule::LockRefusesRemoval,
         Rule::LockInTheWay,
         Rule::UnexplainedValue,
+        Rule::UnstampedValue,
         Rule::IndexDecides,
         Rule::NullRegisterWins,
         Rule::NullRegisterLoses,
@@ -104,6 +107,7 @@ impl Rule {
             Rule::LockRefusesRemoval => "lock-refuses-removal",
             Rule::LockInTheWay => "lock-in-the-way",
             Rule::UnexplainedValue => "unexplained-value",
+            Rule::UnstampedValue => "unstamped-value",
             Rule::IndexDecides => "index-decides",
             Rule::NullRegisterWins => "null-register-wins",
             Rule::NullRegisterLoses => "null-register-loses",

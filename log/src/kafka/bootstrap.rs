@@ -25,8 +25,8 @@ const SILENT: Duration = Duration::from_secs(5);
 /// Of a client's broker connections all are down: said once by each time that this is so.
 pub(super) type Down = mpsc::Receiver<()>;
 
-/// Adds `servers` to the client once it has been silent for a while after all its brokers were down; what it has already
-/// is not added twice. Ends with the client.
+/// Adds `servers` to the client once it has been silent for a while after all its brokers were down. A client that has
+/// found back meanwhile drops them again with the next metadata. Ends with the client.
 pub(super) fn keep<T, C>(down: Down, servers: &str, client: &Arc<T>, of: fn(&T) -> &Client<C>)
 where
     T: Send + Sync + 'static,

@@ -1,16 +1,19 @@
 //! Waiting until nothing is on its way any more.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use twinlog_log::{Fetched, Log, TopicPartition};
 
 use super::courier::Courier;
 use super::story;
-use super::world::{EXPIRY, LANES, World};
+use super::world::{EXPIRY, LANES, Place, World};
 
 /// Simulated time after which a run that still moves is a failure.
 const LONGEST: Duration = Duration::from_secs(900);
+
+/// What is put off for longer is not waited for: it is for locks that run, and for what no site may have any more.
+const SOON_MS: i64 = 100_000;
 
 /// Returns once every notice is delivered and every record is done, for longer than a late request can still act.
 pub(super) async fn drained(world: &World, couriers: &[Courier]) -> Result<(), String> {
@@ -41,6 +44,9 @@ async fn behind(world: &World, couriers: &[Courier]) -> Result<Vec<String>, Stri
         behind.push("notices are under way".to_owned());
     }
     for place in &world.places {
+        if due_soon(world, place) {
+            behind.push(format!("{} has put something off", place.name));
+        }
         let mut read = vec![("capture", &place.captured, world.topics.notices(&place.name))];
         for other in &world.places {
             read.push(("apply", &place.applied, world.topics.facts(&other.name)));
@@ -67,4 +73,16 @@ async fn behind(world: &World, couriers: &[Courier]) -> Result<Vec<String>, Stri
         }
     }
     Ok(behind)
+}
+
+/// Whether something on record at a site is due, or will be before long.
+fn due_soon(world: &World, place: &Place) -> bool {
+    let control = TopicPartition { topic: world.topics.control(&place.name), partition: 0 };
+    let mut due = BTreeMap::new();
+    for record in world.log.records(&control) {
+        let Some(key) = record.key.filter(|key| key.starts_with(b"due/")) else { continue };
+        due.insert(key, record.value.and_then(|value| serde_json::from_slice::<serde_json::Value>(&value).ok()));
+    }
+    let at_ms = |due: &serde_json::Value| due["at_ms"].as_i64();
+    due.into_values().flatten().filter_map(|due| at_ms(&due)).any(|at_ms| at_ms < place.clock.now_ms() + SOON_MS)
 }

@@ -219,6 +219,14 @@ const HELD_NULLS: &[(Operation, u32)] = &[
     (O::Delete, 1),
 ];
 
+/// Null versions that are replaced while tags and locks of the one before are on their way.
+const NULL_ATTRIBUTES: &[(Operation, u32)] =
+    &[(O::Put, 6), (O::PutTagged, 1), (O::Tag, 8), (O::Untag, 2), (O::Hold, 3), (O::Release, 3)];
+
+/// Null versions that are removed while the next one is being written. All travel inside their events: of one that does
+/// not, and that MinIO lets a removal of ours meet before the other site has read it, nothing is left anywhere.
+const NULL_REMOVALS: &[(Operation, u32)] = &[(O::Put, 7), (O::DeleteVersion, 4), (O::Delete, 1)];
+
 /// The names of all profiles; those that end in `-three` have three sites.
 pub const PROFILES: &[&str] = &[
     "versions",
@@ -239,6 +247,8 @@ pub const PROFILES: &[&str] = &[
     "doubled",
     "null-writes",
     "null-locks",
+    "null-attributes",
+    "null-removals",
     "overtaking",
     "locked-meanwhile",
     "takeovers",
@@ -261,6 +271,8 @@ pub const PROFILES: &[&str] = &[
     "doubled-three",
     "null-writes-three",
     "null-locks-three",
+    "null-attributes-three",
+    "null-removals-three",
     "overtaking-three",
     "locked-meanwhile-three",
     "takeovers-three",
@@ -325,6 +337,19 @@ pub fn profile(name: &str) -> Option<Profile> {
             retention: Duration::from_secs(40),
             frees: true,
             ..Profile::new("null-locks", HELD_NULLS)
+        },
+        "null-attributes" => Profile {
+            keys: vec!["d/", "e/"],
+            gap: Duration::from_millis(800),
+            way: Duration::from_millis(1_500),
+            frees: true,
+            ..Profile::new("null-attributes", NULL_ATTRIBUTES)
+        },
+        "null-removals" => Profile {
+            keys: vec!["d/", "e/"],
+            gap: Duration::from_millis(800),
+            way: Duration::from_secs(4),
+            ..Profile::new("null-removals", NULL_REMOVALS)
         },
         "overtaking" => Profile {
             keys: vec!["a", "b"],

@@ -41,6 +41,24 @@ async fn the_fact_of_an_event_that_was_planned_is_done() {
     assert_eq!(lab.seen.told().writes, ["object", "tags"]);
 }
 
+/// Scenario: a client changed the tags while a doubt was being answered: one capture tells of the tags in an event and a
+/// fact, and of a legal hold that it found in a fact alone, all under one id; the event is planned first.
+/// Guarantee: the fact that the event did not carry is planned too.
+#[tokio::test(start_paused = true)]
+async fn a_fact_that_its_event_did_not_carry_is_planned() {
+    let lab = Lab::new().await;
+    let version = lab.put_body("hello");
+    lab.born(&version).await;
+    lab.at_east.tag(&lab.bucket, &lab.key, None, &tags("later")).unwrap();
+    let event = lab.event(&version, Told::Tags).await;
+    lab.apply(&event).await;
+    let mut fact = lab.fact("east", &version, FactBody::LegalHold(lab.stamp("east", true, Basis::Unknown)));
+    fact.event_id = event.event_id;
+    lab.apply_fact(&fact).await;
+    assert_eq!(lab.seen.last_fact(), Outcome::Applied);
+    assert!(lab.object(&version).await.legal_hold);
+}
+
 /// Scenario: both sites changed the tags; the source's change is the older one, but arrives last.
 /// Guarantee: the target keeps its own.
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,17 @@
 //! Null versions: one register for each key, over what the target holds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use twinlog_schemas::{ChangeEvent, NullRegister, NullState, Retention, RetentionMode, Told, VersionRef};
+use twinlog_schemas::{
+    Answer, Basis, ChangeEvent, ExamineCause, Fact, FactBody, NullRegister, NullState, Retention, RetentionMode,
+    StoreReading, Told, VersionRef,
+};
 use twinlog_site::memory::{ClientPut, MemoryClient, Quirks};
 use twinlog_site::{Reading, Site, Versioning};
 
-use super::lab::{Lab, Setup, both};
+use super::lab::{Lab, Setup, both, tags};
 use crate::observe::Outcome;
 
 /// A key whose versions are null ones: it ends in a slash.
@@ -35,6 +39,18 @@ async fn event(lab: &Lab, version: &VersionRef, told: Told) -> ChangeEvent {
     ChangeEvent { null_register: Some(register), ..event }
 }
 
+/// An object without attributes, in answers.
+const THERE: StoreReading = StoreReading { present: true, tags: BTreeMap::new(), retention: None, legal_hold: false };
+
+/// West's client puts a null version there, a second later; returns the register that west's capture gives it.
+async fn replaced_at_west(lab: &Lab, body: &'static str) -> NullRegister {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let put = ClientPut { body: Bytes::from_static(body.as_bytes()), ..ClientPut::default() };
+    let written = lab.at_west.put(&lab.bucket, &lab.key, &put).unwrap();
+    let (site, etag) = (lab.west.name().clone(), Some(written.etag));
+    NullRegister { state: NullState::Object, at_ns: lab.west.now_ns(), site, etag, over: None }
+}
+
 /// An upload of two parts to the key, from before versioning.
 fn upload(lab: &Lab, at: &MemoryClient) -> VersionRef {
     at.site().set_versioning(&lab.bucket, Versioning::Suspended).unwrap();
@@ -57,6 +73,111 @@ async fn the_same_parts_with_another_time_are_written() {
         tokio::join!(lab.apply(&event), lab.answers(1, &version));
         assert_eq!(lab.seen.last(), (Outcome::Applied, "null-register-wins"));
         lab.assert_same(&version).await;
+    }
+}
+
+/// Scenario: tags of east's null object are on their way into west as west's client replaces it, without tags; west's
+/// capture has read the new object by the time they land on it. Guarantee: west is asked what it holds, once it has told
+/// of the object, so that the tags are told of; no site holds what another does not know of.
+#[tokio::test(start_paused = true)]
+async fn tags_that_land_on_the_next_null_object_are_asked_about() {
+    for quirks in both() {
+        let lab = lab(quirks).await;
+        let version = put(&lab, "first", false);
+        lab.apply(&event(&lab, &version, Told::Born).await).await;
+        let register = replaced_at_west(&lab, "second").await;
+        lab.at_west.tag(&lab.bucket, &lab.key, None, &tags("firsts")).unwrap();
+        let fact = lab.fact("west", &version, FactBody::Null(register.clone()));
+        let answering = async {
+            let doubt_id = lab.doubted(1).await;
+            let of = Some(register.clone());
+            lab.say(&Fact { of, ..lab.tags_fact("west", &version, "firsts", Basis::Unknown) }).await;
+            let reading = StoreReading { tags: tags("firsts"), ..THERE };
+            lab.say(&lab.fact("west", &version, FactBody::Answer(Answer { doubt_id, reading }))).await;
+        };
+        tokio::join!(lab.apply_fact(&fact), answering);
+        assert_eq!(lab.seen.last_fact(), Outcome::Unchanged);
+        assert_eq!((lab.doubts().len(), lab.object(&version).await.tags), (1, tags("firsts")));
+    }
+}
+
+/// Scenario: west holds a null object that nobody has told of as east's comes; west answers that it has an object, and by
+/// then its client has put the next one in its place. Guarantee: the answer is not taken for one about that.
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_about_the_object_that_was_doubted() {
+    for quirks in both() {
+        let lab = lab(quirks).await;
+        replaced_at_west(&lab, "untold").await;
+        let version = put(&lab, "east's", false);
+        let event = event(&lab, &version, Told::Born).await;
+        let answering = async {
+            let doubt_id = lab.doubted(1).await;
+            let register = replaced_at_west(&lab, "next").await;
+            lab.say(&lab.fact("west", &version, FactBody::Answer(Answer { doubt_id, reading: THERE }))).await;
+            let doubt_id = lab.doubted(2).await;
+            lab.say(&lab.fact("west", &version, FactBody::Null(register))).await;
+            lab.say(&lab.fact("west", &version, FactBody::Answer(Answer { doubt_id, reading: THERE }))).await;
+        };
+        tokio::join!(lab.apply(&event), answering);
+        assert_eq!(lab.object(&version).await.body, Some(Bytes::from_static(b"next")));
+        assert_eq!(lab.seen.told().writes, [""; 0]);
+    }
+}
+
+/// Scenario: a null object of west is gone from there, since a removal of ours met it, and east is asked for it before
+/// it has come to east. Guarantees: all are asked for it until one has it, ever more rarely, by a record that survives the
+/// process; nothing else of the key waits meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_null_object_is_asked_for_until_a_site_has_it() {
+    let lab = lab(Quirks::minio()).await;
+    let version = put(&lab, "west's", false);
+    let told = event(&lab, &version, Told::Examined).await;
+    let register = NullRegister { site: lab.west.name().clone(), ..told.null_register.clone().unwrap() };
+    let asked = || (lab.notices(lab.east.name()).len(), lab.notices(lab.west.name()).len());
+    lab.apply_fact(&lab.fact("west", &version, FactBody::Null(register.clone()))).await;
+    assert_eq!(asked(), (1, 0));
+    let doubt_id = lab.notices(lab.east.name())[0].id;
+    let nothing = FactBody::Answer(Answer { doubt_id, reading: StoreReading { present: false, ..THERE } });
+    for times in 0..12 {
+        let wait = Duration::from_secs((1 << times) + 2);
+        lab.apply_fact(&lab.fact("east", &version, nothing.clone())).await;
+        lab.apply_fact(&lab.fact("west", &version, nothing.clone())).await;
+        lab.removals_due(wait - Duration::from_millis(500)).await;
+        assert_eq!(asked(), (1 + times, times), "not yet");
+        lab.removals_due(Duration::from_secs(1)).await;
+        assert_eq!(asked(), (2 + times, 1 + times), "west too: it may have another by now");
+        assert!(lab.notices(lab.east.name()).iter().all(|one| one.cause == ExamineCause::Doubt), "which is answered");
+    }
+    let told = ChangeEvent { null_register: Some(register), may_create: true, ..told };
+    lab.apply(&told).await;
+    assert_eq!(lab.seen.last(), (Outcome::Applied, "null-register-wins"));
+    lab.assert_same(&version).await;
+}
+
+/// Scenario: west's client removes a null version, and before anybody has told of that, east's next one comes, under
+/// COMPLIANCE for ten seconds; the removal is the later change. Guarantee: it is made once the lock has run out.
+#[tokio::test(start_paused = true)]
+async fn a_removal_of_this_site_is_made_when_the_lock_has_run_out() {
+    for quirks in both() {
+        let lab = lab(quirks).await;
+        let until_ms = lab.west.now_ns() / 1_000_000 + 10_000;
+        let retention = Some(Retention { mode: RetentionMode::Compliance, until_ms });
+        let version = lab.put(&ClientPut { retention, ..ClientPut::default() });
+        lab.apply(&event(&lab, &version, Told::Born).await).await;
+        let removed = NullRegister {
+            state: NullState::Removed,
+            at_ns: lab.west.now_ns() + 1_000_000_000,
+            site: lab.west.name().clone(),
+            etag: None,
+            over: None,
+        };
+        let fact = lab.fact("west", &version, FactBody::Null(removed));
+        lab.apply_fact(&fact).await;
+        assert_eq!(lab.seen.last_fact(), Outcome::Dead);
+        lab.removals_due(Duration::from_secs(13)).await;
+        assert_eq!(lab.notices(lab.west.name()).len(), 1, "this site is asked for it");
+        lab.apply_fact(&fact).await;
+        assert_eq!(lab.at_target(&version).await, Reading::Absent);
     }
 }
 

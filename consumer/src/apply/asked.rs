@@ -1,11 +1,12 @@
 //! How often the object of a null version's register was asked for lately: each time, the next asking waits longer.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use twinlog_schemas::{RegisterRef, VersionRef};
+
+use super::newest::Newest;
 
 /// The first wait; it doubles with every further asking.
 const FIRST: Duration = Duration::from_secs(1);
@@ -27,17 +28,7 @@ pub(super) enum Next {
 
 /// The newest askings, bounded; forgetting one costs a late asking, never a mistake.
 #[derive(Debug)]
-pub(super) struct Asked {
-    bound: usize,
-    askings: Mutex<Askings>,
-}
-
-#[derive(Debug, Default)]
-struct Askings {
-    known: BTreeMap<VersionRef, Asking>,
-    /// The oldest first.
-    order: VecDeque<VersionRef>,
-}
+pub(super) struct Asked(Mutex<Newest<VersionRef, Asking>>);
 
 #[derive(Debug)]
 struct Asking {
@@ -54,14 +45,14 @@ struct Asking {
 impl Asked {
     /// Remembers at most `bound` versions.
     pub(super) fn new(bound: usize) -> Self {
-        Self { bound, askings: Mutex::default() }
+        Self(Mutex::new(Newest::new(bound)))
     }
 
     /// When to ask for this register. `lacking` where a site told that it has nothing, or something older: what is asked for
     /// may still be on its way there; otherwise an answer is still to come. Another register of the same version begins anew.
     pub(super) fn next(&self, version: &VersionRef, register: &RegisterRef, lacking: bool) -> Next {
-        let askings = self.askings.lock().unwrap_or_else(PoisonError::into_inner);
-        match (askings.known.get(version).filter(|asking| asking.register == *register), lacking) {
+        let askings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (askings.get(version).filter(|asking| asking.register == *register), lacking) {
             (None, false) => Next::Now,
             (None, true) => Next::After(FORGOTTEN),
             (Some(asking), false) if !asking.at_once => Next::Now,
@@ -74,18 +65,11 @@ impl Asked {
 
     /// Remembers that it was asked for, or will be after `wait`; call it once that stands.
     pub(super) fn note(&self, version: &VersionRef, register: &RegisterRef, wait: Duration) {
-        let mut askings = self.askings.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = askings.known.get(version).is_some_and(|asking| asking.register == *register && asking.at_once);
+        let mut askings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = askings.get(version).is_some_and(|asking| asking.register == *register && asking.at_once);
         let (at_once, next) = (before || wait.is_zero(), Instant::now() + wait);
         let asking = Asking { register: register.clone(), at_once, waited: wait, next };
-        if askings.known.insert(version.clone(), asking).is_none() {
-            askings.order.push_back(version.clone());
-        }
-        if askings.order.len() > self.bound
-            && let Some(oldest) = askings.order.pop_front()
-        {
-            askings.known.remove(&oldest);
-        }
+        askings.insert(version.clone(), asking);
     }
 }
 

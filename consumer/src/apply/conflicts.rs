@@ -1,6 +1,5 @@
 //! Telling the conflicts that were decided against clients of this site, each once.
 
-use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use md5::{Digest, Md5};
@@ -8,43 +7,23 @@ use twinlog_log::lane::Slot;
 use twinlog_schemas::{ChangeTold, CloudEvent, ConflictTold, EventId, EventType, Fact, SiteName, VersionRef};
 
 use super::Apply;
+use super::newest::Newest;
 use crate::conflict::{Conflict, Side, decided};
 use crate::observe::Stream;
 
 /// The newest conflicts told, bounded: the fact of either side tells of the same one.
 #[derive(Debug)]
-pub(super) struct Conflicts {
-    bound: usize,
-    told: Mutex<Remembered>,
-}
-
-#[derive(Debug, Default)]
-struct Remembered {
-    known: BTreeSet<(VersionRef, Conflict)>,
-    /// The oldest first.
-    order: VecDeque<(VersionRef, Conflict)>,
-}
+pub(super) struct Conflicts(Mutex<Newest<(VersionRef, Conflict), ()>>);
 
 impl Conflicts {
     pub(super) fn new(bound: usize) -> Self {
-        Self { bound, told: Mutex::default() }
+        Self(Mutex::new(Newest::new(bound)))
     }
 
     /// Whether this one was not told yet, as far as is remembered; it is from now on.
     fn is_new(&self, version: &VersionRef, conflict: &Conflict) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let Remembered { known, order } = &mut *told;
-        let one = (version.clone(), conflict.clone());
-        let new = known.insert(one.clone());
-        if new {
-            order.push_back(one);
-        }
-        if order.len() > self.bound
-            && let Some(oldest) = order.pop_front()
-        {
-            known.remove(&oldest);
-        }
-        new
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert((version.clone(), conflict.clone()), ()).is_none()
     }
 }
 

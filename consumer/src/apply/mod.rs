@@ -13,6 +13,7 @@ mod due;
 mod guards;
 mod keep;
 mod letters;
+mod newest;
 mod outbox;
 mod planned;
 mod reach;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use twinlog_log::lane::{Before, Handler, Repeat, Slot};
 use twinlog_log::{Fetched, TopicName, TopicPartition};
 use twinlog_schemas::codec::DecodeError;
-use twinlog_schemas::{ChangeEvent, Fact, FactBody, SiteName, VersionKind};
+use twinlog_schemas::{Answer, ChangeEvent, Fact, FactBody, SiteName, VersionKind};
 
 use super::Apply;
 use super::attributes::facts;
@@ -80,8 +80,7 @@ impl Apply {
             version: event.version(),
             event: Some(&event),
             id: event.event_id,
-            said: None,
-            lacking: false,
+            fact: None,
         };
         let carried = facts(&event);
         self.merged_event(slot, &carried).await;
@@ -126,10 +125,9 @@ impl Apply {
         self.conflict(slot, fact).await;
         self.guard_fact(record, fact).await;
         let elsewhere = matches!(fact.body, FactBody::Look) && fact.site != *self.parts.here.name();
-        let answer = if let FactBody::Answer(answer) = &fact.body { Some(answer) } else { None };
         // Where an object was looked for that replication had not brought there yet, it is looked for again.
-        let lacking = fact.version_id.is_null() && answer.is_some_and(|answer| !answer.reading.present);
-        if elsewhere || (answer.is_some() && !lacking) {
+        let found = |answer: &Answer| answer.reading.present || !fact.version_id.is_null();
+        if elsewhere || matches!(&fact.body, FactBody::Answer(answer) if found(answer)) {
             return Outcome::Merged;
         }
         if self.planned.contains(fact) {
@@ -146,8 +144,7 @@ impl Apply {
             version: fact.version(),
             event: None,
             id: fact.event_id,
-            said: if let FactBody::Null(register) = &fact.body { Some(register) } else { None },
-            lacking,
+            fact: Some(fact),
         };
         let (outcome, _) = self.settle(slot, &job).await;
         if outcome == Outcome::Held {

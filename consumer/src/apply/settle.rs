@@ -9,7 +9,7 @@ use twinlog_log::Fetched;
 use twinlog_log::backoff::Delays;
 use twinlog_log::lane::Slot;
 use twinlog_schemas::{
-    ChangeEvent, EventId, ExamineCause, NullRegister, RegisterRef, SiteName, StoreReading, VersionRef,
+    ChangeEvent, EventId, ExamineCause, Fact, FactBody, RegisterRef, SiteName, StoreReading, VersionRef,
 };
 use twinlog_site::Reading;
 
@@ -38,10 +38,8 @@ pub(super) struct Job<'a> {
     pub event: Option<&'a ChangeEvent>,
     /// The event that receipts name as their cause.
     pub id: EventId,
-    /// The null version's register that a fact says its site has.
-    pub said: Option<&'a NullRegister>,
-    /// Whether a fact says that its site has no null version.
-    pub lacking: bool,
+    /// The fact, unless it is a change event.
+    pub fact: Option<&'a Fact>,
 }
 
 impl Job<'_> {
@@ -260,7 +258,11 @@ impl Apply {
 
     /// Asks for the object of the null version's register, at once or, where it was asked for before, later.
     async fn ask_for(&self, slot: &mut Slot, job: &Job<'_>, index: &VersionState, register: &RegisterRef) {
-        let lacking = job.lacking || job.said.is_some_and(|said| said.named() != *register);
+        let lacking = match job.fact.map(|fact| &fact.body) {
+            Some(FactBody::Answer(answer)) => !answer.reading.present,
+            Some(FactBody::Null(said)) => said.named() != *register,
+            _ => false,
+        };
         let wait = match self.asked.next(&job.version, register, lacking) {
             Next::Waiting => return,
             Next::Now => {

@@ -1,10 +1,11 @@
 //! How often a site was asked about values of its null versions of which nothing is stamped.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use twinlog_index::VersionState;
 use twinlog_schemas::{RegisterRef, VersionRef};
+
+use super::newest::Newest;
 
 /// Each answer comes with a fact, which plans the version again: a value that capture has reason not to stamp would be asked
 /// about for ever.
@@ -12,38 +13,20 @@ const MOST: u32 = 3;
 
 /// The newest askings, bounded; forgetting one costs an asking, never a mistake.
 #[derive(Debug)]
-pub(super) struct Unstamped {
-    bound: usize,
-    asked: Mutex<Askings>,
-}
-
-#[derive(Debug, Default)]
-struct Askings {
-    /// For which register, and how often.
-    known: BTreeMap<VersionRef, (RegisterRef, u32)>,
-    /// The oldest first.
-    order: VecDeque<VersionRef>,
-}
+pub(super) struct Unstamped(Mutex<Newest<VersionRef, (RegisterRef, u32)>>);
 
 impl Unstamped {
     /// Remembers at most `bound` versions.
     pub(super) fn new(bound: usize) -> Self {
-        Self { bound, asked: Mutex::default() }
+        Self(Mutex::new(Newest::new(bound)))
     }
 
     /// Whether to ask about the null version that holds by the index, which is remembered.
     pub(super) fn asks(&self, version: &VersionRef, index: &VersionState) -> bool {
         let Some(register) = index.null().map(|register| register.named()) else { return true };
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = asked.known.get(version).filter(|(of, _)| *of == register).map_or(0, |(_, times)| *times);
-        if asked.known.insert(version.clone(), (register, before.saturating_add(1))).is_none() {
-            asked.order.push_back(version.clone());
-        }
-        if asked.order.len() > self.bound
-            && let Some(oldest) = asked.order.pop_front()
-        {
-            asked.known.remove(&oldest);
-        }
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = asked.get(version).filter(|(of, _)| *of == register).map_or(0, |(_, times)| *times);
+        asked.insert(version.clone(), (register, before.saturating_add(1)));
         before < MOST
     }
 }

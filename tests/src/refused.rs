@@ -45,6 +45,13 @@ impl Refused {
             || ["worm", "lock", "legal hold", "retention", "retain"].iter().any(|word| answer.contains(word))
     }
 
+    /// Whether the store says "come again": RustFS where it did not get the lock of a key within 5 s, and did nothing. A
+    /// client does something else then.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        self.status == Some(503)
+    }
+
     /// Whether no answer came at all, so that the request may or may not have acted.
     #[must_use]
     pub fn unanswered(&self) -> bool {

@@ -61,8 +61,7 @@ impl Client {
             Err(refused) if self.foul && refused.status.is_none_or(|status| status >= 500) => {
                 self.tally.unanswered += 1;
             }
-            // "Come again": RustFS where it did not get the lock of a key within 5 s. A client does something else then.
-            Err(refused) if refused.status == Some(503) => self.tally.unanswered += 1,
+            Err(refused) if refused.busy() => self.tally.unanswered += 1,
             Err(refused) if self.expected(act, &refused) => *self.tally.refused.entry(act).or_default() += 1,
             Err(refused) => return Err(Refused { doing: format!("{act:?}: {}", refused.doing), ..refused }),
         }

@@ -102,8 +102,10 @@ pub async fn run(deployment: &Deployment, bucket: &str, ways: &[Proxy; 2], kills
         let Some(next) = order.pop() else { break };
         let member = &mut fleet.members()[next];
         if !rng.random_ratio(1, EARLY) {
+            load.ease();
             member.ready().await?;
         }
+        load.press();
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..AT_WORK_MS))).await;
         member.kill()?;
         killed.count(member.site(), [Half::Producer, Half::Consumer].map(|half| member.runs(half)));

@@ -82,8 +82,9 @@ impl Kafka {
     /// # Errors
     /// [`ServerError`] where it does not come up.
     pub async fn start_again(&mut self) -> Result<(), ServerError> {
-        let mut command = self.java("-Xmx512m")?;
-        command.args(["kafka.Kafka", "server.properties"]);
+        // A young generation that seldom fills: collecting it stops the broker, for seconds where many tests run.
+        let mut command = self.java("-Xmx1g")?;
+        command.args(["-Xmn512m", "kafka.Kafka", "server.properties"]);
         let mut process = Process::spawn("kafka", command, &self.folder.join("kafka.log"), self.life)?;
         let brokers = self.brokers();
         let outcome = ready(&mut process, START, async || answers(&brokers).await).await;
@@ -188,6 +189,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+socket.listen.backlog.size=1000
+log.cleaner.dedupe.buffer.size=16777216
 ",
         data = folder.join("data").display(),
     )

@@ -189,7 +189,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+# Dozens of clients connect at once, beside whatever else keeps the machine busy.
 socket.listen.backlog.size=1000
+# By default 128 MB of the heap; there is little to clean.
 log.cleaner.dedupe.buffer.size=16777216
 ",
         data = folder.join("data").display(),

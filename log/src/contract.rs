@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::LogError;
+use crate::mark::Mark;
 use crate::record::{Fetched, Position, Record};
 use crate::topic::{Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec};
 
@@ -116,7 +117,7 @@ pub trait Membership: Send {
     /// Puts `mark` on lanes owned all the while, and returns the marks that stood there before. From a member that has
     /// lost them it is refused, however late it arrives, or the answer is an error. So an owner that finds the mark of
     /// its own last claim knows that nobody else has claimed the lane since. After an error it may or may not stand.
-    async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError>;
+    async fn claim(&mut self, lanes: &[i32], mark: Mark) -> Result<BTreeMap<i32, Mark>, LogError>;
 
     /// Leaves the group at once, so that others need not wait for the session time-out. Does not wait for other members.
     async fn leave(self: Box<Self>) -> Result<(), LogError>;

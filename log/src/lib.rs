@@ -12,6 +12,7 @@ pub mod header;
 pub mod kafka;
 pub mod lane;
 pub mod ledger;
+pub mod mark;
 pub mod memory;
 pub mod outgoing;
 pub mod partition;
@@ -24,6 +25,7 @@ pub use contract::{Committed, Log, Membership, OwnershipChange, PartitionReader,
 pub use error::{LogError, LogErrorKind};
 pub use kafka::{KafkaConfig, KafkaLog};
 pub use ledger::{Ledger, Received};
+pub use mark::Mark;
 pub use memory::MemoryLog;
 pub use partition::{lane_of, murmur2, partition_of, partition_of_record_key, record_key};
 pub use record::{Fetched, Headers, Position, Record};

@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -26,6 +27,7 @@ use crate::{
     proxy::Proxy,
     server::{self, Authority, Intake, Kafka, Life, Port, ServerError, Store, StoreKind, StoreOptions, Trust},
     site::Site,
+    until::until,
 };
 
 /// The shared servers.
@@ -45,6 +47,9 @@ struct ByProxy {
     upstream: String,
     port: Port,
 }
+
+/// How long a port may stay taken that is about to be free.
+const SOON: Duration = Duration::from_secs(30);
 
 /// A proxy in front of Kafka, lent to a test.
 pub struct WayToKafka {
@@ -326,8 +331,11 @@ impl Stage {
     /// Where the proxy does not come up.
     pub async fn way_to_kafka(&self) -> Result<WayToKafka, LabError> {
         let way = self.lab.by_proxy.lock().await;
-        let proxy = Proxy::start_at(&way.port.address(), &way.upstream).await;
-        Ok(WayToKafka { proxy: proxy.map_err(LabError::io("starting a proxy"))?, _mine: way })
+        // The proxy of the test before may listen for a moment yet: what is dropped ends with its runtime's next turn.
+        let proxy = until("the port of the way to Kafka is taken", SOON, async || {
+            Ok(Proxy::start_at(&way.port.address(), &way.upstream).await.map_err(|error| error.to_string()))
+        });
+        Ok(WayToKafka { proxy: proxy.await?, _mine: way })
     }
 
     /// How many lines with these words the process beside a site has logged, since it was started last or before.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch::Sender;
+use twinlog_log::Mark;
 use twinlog_log::lane::{LaneConfig, LaneGroup, Source, Watch};
 use twinlog_producer::intake::serve;
 use twinlog_producer::{
@@ -166,7 +167,7 @@ fn group(shared: &Shared, producer: &Producer, watching: &Arc<dyn Watch>, owned:
         home: Arc::clone(&shared.home),
         group: names.group(&shared.at, "capture-lanes"),
         member: shared.member.clone(),
-        mark: format!("{:016x}", shared.ids.seed()),
+        mark: Mark(shared.ids.seed()),
         lanes_topic: names.lanes(&shared.at),
         sources: vec![Source::of(
             Arc::clone(&shared.home),

@@ -1,5 +1,7 @@
 //! Executing a plan's actions at the target, each with its receipt.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use twinlog_index::VersionState;
 use twinlog_log::lane::Slot;
@@ -26,6 +28,11 @@ struct Receipted {
 }
 
 impl Apply {
+    /// For how long at most a write can act after it was begun.
+    pub(super) fn acts_for(&self) -> Duration {
+        self.parts.here.write_expiry() + Duration::from_secs(1)
+    }
+
     /// Executes actions in order and stops at the first that fails; each is idempotent with a read before it. Says
     /// whether one took longer than a write stays acceptable: somebody else may own the version by now.
     pub(super) async fn act(

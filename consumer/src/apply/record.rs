@@ -33,7 +33,7 @@ impl Handler for Apply {
             tracing::warn!(lane, %error, "beginning without the newest facts of a cluster that cannot be reached");
         }
         self.letters_known().await;
-        let wait = before.wait(self.parts.here.write_expiry() + Duration::from_secs(1));
+        let wait = before.wait(self.acts_for());
         if !wait.is_zero() {
             let ms = wait.as_millis();
             tracing::info!(lane, ?before, ms, "waiting out the writes of an owner that ended uncleanly");

@@ -292,6 +292,7 @@ impl Apply {
         if error.outcome_unknown {
             // What was sent may act until it expires; only then does reading tell the truth.
             wait = wait.max(self.parts.here.write_expiry());
+            slot.may_act(Instant::now() + self.acts_for());
         }
         progress.must_read |= progress.held.is_some() || error.outcome_unknown;
         match verdict(end, &error) {

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::{Case, DEADLINE, Outcome, soon};
 use crate::contract::{Membership, OwnershipChange, Pulse};
 use crate::error::LogError;
+use crate::mark::Mark;
 
 /// A member that releases what is revoked at once.
 struct Owner {
@@ -49,7 +50,7 @@ pub(super) async fn lanes_are_handed_over(case: &Case<'_>) -> Outcome {
     let lanes: Vec<i32> = got.into_iter().collect();
     let (pulse, of_nobody) = (first.pulse(), "nothing is claimed yet");
     assert!(!soon("a sign of life", pulse.beat()).await?, "{of_nobody}");
-    assert_eq!(soon("a claim", first.claim(&lanes, "a")).await?, BTreeMap::new(), "nobody claimed them before");
+    assert_eq!(soon("a claim", first.claim(&lanes, Mark(1))).await?, BTreeMap::new(), "nobody claimed them before");
     assert!(soon("a sign of life", pulse.beat()).await?, "the owner's is taken");
 
     let mut second = case.log().join(&case.prefix, "b", &topic.name).await?;
@@ -68,8 +69,8 @@ pub(super) async fn lanes_are_handed_over(case: &Case<'_>) -> Outcome {
     // The mark of the owner before is found, whatever that one's signs of life name.
     assert!(soon("a sign of life", until_taken(pulse.as_ref())).await?);
     let lane = revoked[0];
-    assert_eq!(soon("a claim", second.claim(&[lane], "b")).await?, BTreeMap::from([(lane, "a".to_owned())]));
-    assert_eq!(soon("a claim", second.claim(&[lane], "b again")).await?, BTreeMap::from([(lane, "b".to_owned())]));
+    assert_eq!(soon("a claim", second.claim(&[lane], Mark(2))).await?, BTreeMap::from([(lane, Mark(1))]));
+    assert_eq!(soon("a claim", second.claim(&[lane], Mark(3))).await?, BTreeMap::from([(lane, Mark(2))]));
     first.leave().await?;
     second.leave().await?;
     Ok(())

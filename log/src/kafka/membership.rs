@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +25,7 @@ use super::elsewhere::{ask_elsewhere, run_elsewhere};
 use super::error::log_error;
 use crate::contract::{Membership, OwnershipChange, Pulse};
 use crate::error::{LogError, LogErrorKind};
+use crate::mark::Mark;
 use crate::topic::TopicName;
 
 /// How long the coordinator's answer to leaving is waited for. It gives none before that to a join, which it holds back
@@ -84,7 +86,7 @@ impl ConsumerContext for Context {
 }
 
 /// The marks that this member has put on lanes that are its own.
-type Claimed = Arc<Mutex<BTreeMap<i32, String>>>;
+type Claimed = Arc<Mutex<BTreeMap<i32, Mark>>>;
 
 pub(super) struct KafkaMembership {
     group: String,
@@ -211,10 +213,10 @@ impl Membership for KafkaMembership {
 
     /// The mark is the metadata of a commit by the *member*: the coordinator refuses one of an older generation. A
     /// member that was thrown out joins anew under a new one, but not before the loss was counted.
-    async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError> {
+    async fn claim(&mut self, lanes: &[i32], mark: Mark) -> Result<BTreeMap<i32, Mark>, LogError> {
         let losses = self.losses.load(Ordering::SeqCst);
         let wrong = |error: &KafkaError| log_error("claim in", &self.group, error);
-        let claimed: BTreeMap<i32, String> = lanes.iter().map(|lane| (*lane, mark.to_owned())).collect();
+        let claimed: BTreeMap<i32, Mark> = lanes.iter().map(|lane| (*lane, mark)).collect();
         let put = marks(&self.topic, claimed.clone()).map_err(|error| wrong(&error))?;
         let (reading, writing, asked) = (self.client.clone(), self.client.clone(), put.clone());
         let client = |client: &Weak<StreamConsumer<Context>>| client.upgrade().ok_or(KafkaError::Canceled);
@@ -227,8 +229,8 @@ impl Membership for KafkaMembership {
             return Err(LogError::new("claim in", &self.group, LogErrorKind::Transient, LOST));
         }
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner).extend(claimed);
-        let marks = before.elements().into_iter().filter(|element| !element.metadata().is_empty());
-        Ok(marks.map(|element| (element.partition(), element.metadata().to_owned())).collect())
+        let mark = |element: &TopicPartitionListElem<'_>| Some((element.partition(), element.metadata().parse().ok()?));
+        Ok(before.elements().iter().filter_map(mark).collect())
     }
 
     async fn leave(self: Box<Self>) -> Result<(), LogError> {
@@ -309,12 +311,12 @@ fn list(topic: &TopicName, lanes: &[i32], offset: Offset) -> KafkaResult<TopicPa
 }
 
 /// A commit that puts marks on lanes.
-fn marks(topic: &TopicName, marks: BTreeMap<i32, String>) -> KafkaResult<TopicPartitionList> {
+fn marks(topic: &TopicName, marks: BTreeMap<i32, Mark>) -> KafkaResult<TopicPartitionList> {
     let lanes: Vec<i32> = marks.keys().copied().collect();
     let list = list(topic, &lanes, Offset::Offset(0))?;
     for (lane, mark) in marks {
         if let Some(mut element) = list.find_partition(topic.as_str(), lane) {
-            element.set_metadata(mark);
+            element.set_metadata(mark.to_string());
         }
     }
     Ok(list)

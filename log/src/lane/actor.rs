@@ -7,14 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
 
 use super::handler::{Handler, Repeat, Slot};
 use super::queue::Queues;
+use super::rest::Rest;
 use super::room::Room;
 use crate::contract::{Committed, PartitionReader, Reader};
 use crate::error::LogError;
 use crate::ledger::{Ledger, NotPending, Received};
+use crate::mark::Mark;
 use crate::record::Fetched;
 use crate::topic::TopicPartition;
 
@@ -61,6 +63,8 @@ pub(super) enum Command {
     Repeat(Box<Repeat>),
     /// Reads a partition no further, without a commit; the answer comes when nothing of it is under way to the log.
     Stop(TopicPartition, oneshot::Sender<()>),
+    /// What the log has as committed of a partition.
+    Stands(TopicPartition, Option<Committed>),
     /// Finishes what runs, commits, and ends; the answer comes when all is committed.
     Drain(oneshot::Sender<()>),
 }
@@ -135,9 +139,12 @@ struct Partition {
 /// The state of one lane; owned by its task.
 pub(super) struct Lane {
     number: i32,
+    /// Its owner's.
+    mark: Mark,
     config: LaneConfig,
     handler: Arc<dyn Handler>,
     slots: Arc<Semaphore>,
+    rest: Rest,
     partitions: BTreeMap<TopicPartition, Partition>,
     queues: Queues<Pending>,
     arrivals: mpsc::Receiver<Arrival>,
@@ -153,7 +160,7 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new(
-        number: i32,
+        (number, mark): (i32, Mark),
         config: LaneConfig,
         handler: Arc<dyn Handler>,
         ended: mpsc::UnboundedSender<Ended>,
@@ -161,7 +168,9 @@ impl Lane {
         let (arrive, arrivals) = mpsc::channel(config.concurrency.max(16));
         Self {
             number,
+            mark,
             slots: Arc::new(Semaphore::new(config.concurrency.max(1))),
+            rest: Rest::new(),
             config,
             handler,
             partitions: BTreeMap::new(),
@@ -190,6 +199,7 @@ impl Lane {
                         self.stop_at_once(&partition).await;
                         let _ = done.send(());
                     }
+                    Some(Command::Stands(partition, committed)) => self.stands(&partition, committed.as_ref()),
                     Some(Command::Drain(done)) => {
                         self.drain().await?;
                         let _ = done.send(());
@@ -295,9 +305,9 @@ impl Lane {
         if batch.is_empty() {
             return;
         }
-        let (handler, slots) = (Arc::clone(&self.handler), Arc::clone(&self.slots));
+        let (handler, slots, rest) = (Arc::clone(&self.handler), Arc::clone(&self.slots), self.rest.clone());
         self.calls.spawn(async move {
-            let mut slot = Slot::acquire(slots).await;
+            let mut slot = Slot::acquire(slots, rest).await;
             let (records, due): (Vec<_>, Vec<_>) = batch.into_iter().map(|p| (p.record, p.due)).unzip();
             handler.handle(&mut slot, &records).await;
             let done = records.into_iter().zip(due).map(|(record, due)| Pending { record, due }).collect();
@@ -333,6 +343,16 @@ impl Lane {
         Ok(())
     }
 
+    /// Where something else stands than this lane would commit, and has nothing to commit, somebody who lost the lane said it
+    /// late: it is said again.
+    fn stands(&mut self, name: &TopicPartition, committed: Option<&Committed>) {
+        let Some(partition) = self.partitions.get_mut(name) else { return };
+        if !partition.dirty && self.commits.is_empty() && committed != Some(&partition.ledger.commit()) {
+            tracing::debug!(lane = self.number, partition = %name, "committed again: something else stood there");
+            partition.dirty = true;
+        }
+    }
+
     /// Sends the commits of what has finished since the last; they run beside the lane. A commit that fails is repeated
     /// by the next, since it only ever says where to begin again.
     fn commit(&mut self, clean: bool) {
@@ -346,7 +366,8 @@ impl Lane {
                 continue;
             }
             partition.committed = Instant::now();
-            let commit = if clean { partition.ledger.commit_handed_over() } else { partition.ledger.commit() };
+            let ledger = &partition.ledger;
+            let commit = if clean { ledger.commit_handed_over(self.mark) } else { ledger.commit() };
             due.push((name.clone(), Arc::clone(&partition.reader), commit));
         }
         due.into_iter().for_each(|(name, reader, commit)| self.send_commit(name, reader, commit));
@@ -360,17 +381,40 @@ impl Lane {
         });
     }
 
+    /// Returns when all calls have ended but those that rest.
+    async fn rests(&mut self) -> Result<(), LaneFault> {
+        let rest = self.rest.clone();
+        loop {
+            let calls = self.calls.len();
+            tokio::select! {
+                biased;
+                () = rest.reached(calls) => return Ok(()),
+                Some(call) = self.calls.join_next() => self.finish(call?)?,
+            }
+        }
+    }
+
     async fn drain(&mut self) -> Result<(), LaneFault> {
         let deadline = Instant::now() + self.config.drain;
         self.readers.abort_all();
         self.queues.retain(|_| false);
-        while let Ok(Some(call)) = timeout_at(deadline, self.calls.join_next()).await {
-            self.finish(call?)?;
-        }
-        let clean = self.calls.is_empty();
-        if !clean {
-            tracing::warn!(lane = self.number, calls = self.calls.len(), "gave up on running calls at the deadline");
-        }
+        self.rest.begin();
+        let clean = match timeout_at(deadline, self.rests()).await {
+            Ok(ended) => {
+                ended?;
+                let acts_until = self.rest.acts_until().unwrap_or_else(Instant::now);
+                sleep_until(acts_until.min(deadline)).await;
+                acts_until <= deadline
+            }
+            Err(_) => {
+                tracing::warn!(
+                    lane = self.number,
+                    calls = self.calls.len(),
+                    "gave up on running calls at the deadline"
+                );
+                false
+            }
+        };
         self.calls.abort_all();
         while timeout_at(deadline, self.commits.join_next()).await.is_ok_and(|ended| ended.is_some()) {}
         self.commit(clean);

@@ -1,7 +1,8 @@
 //! What the owner of a lane knows of whoever owned it before: whether writes of theirs may still be under way.
 //!
 //! A write is signed to expire, so one that began before its owner stopped can act no longer than that expiry after the
-//! stop. Each owner leaves two traces. Its commits say by their last act that everything had ended (handed over). And
+//! stop. Each owner leaves two traces. Its commits say by their last act that everything had ended (handed over), and by
+//! whom: the log takes commits from anybody, at any time, and so also from one that was stopped while others came. And
 //! before its first write it puts its mark on the lane, where the log takes it from the present owner only; so whoever
 //! finds a mark there knows that nobody else has written since that mark was put.
 
@@ -20,7 +21,8 @@ pub enum Before {
 }
 
 impl Before {
-    /// The rule. `clean`: every partition that the lane is to read was handed over, or never read. `ourselves`: the mark
+    /// The rule. `clean`: every partition that the lane is to read was handed over by whose mark was found on the lane, or
+    /// never read. `ourselves`: the mark
     /// found on the lane was that of this process, which knew then when it had stopped its work there. `ago`: how long
     /// ago that was, or else, how long ago this process put its own mark.
     #[must_use]
@@ -51,25 +53,33 @@ mod tests {
     const EXPIRY: Duration = Duration::from_secs(11);
 
     /// An ownership of the lane: by whom, how long after the one before and for how long, in seconds, and whether what was
-    /// begun in it was handed over in the end.
-    type Ownership = (usize, u64, u64, bool);
+    /// begun in it had ended in the end, with how many ownerships later that was said.
+    type Ownership = (usize, u64, u64, Option<usize>);
 
     fn history() -> impl Strategy<Value = Vec<Ownership>> {
-        prop::collection::vec((0usize..3, 0u64..12, 0u64..25, any::<bool>()), 0..12)
+        let said = prop::option::of(prop_oneof![3 => Just(0usize), 1 => 1usize..4]);
+        prop::collection::vec((0usize..3, 0u64..12, 0u64..25, said), 0..12)
     }
 
     proptest! {
         /// Whoever owned the lane, in whatever order, and lost it again, also while it waited: once an owner begins, no write
-        /// of any other ownership can act. A write may begin in an ownership's last moment.
+        /// of any other ownership can act. A write may begin in an ownership's last moment. What one process says comes in
+        /// order.
         #[test]
         fn after_the_wait_nothing_acts_any_more(history in history()) {
-            let (mut now, mut mark, mut clean, mut acts_until) = (Duration::ZERO, None, true, Duration::ZERO);
+            let (mut now, mut mark, mut acts_until) = (Duration::ZERO, None, Duration::ZERO);
+            // What stands committed: nothing, an open lane, or one handed over by somebody.
+            let (mut stands, mut late): (Option<Option<usize>>, Vec<(usize, usize)>) = (None, Vec::new());
             let mut known: [Option<Duration>; 3] = [None; 3];
-            for (who, later, long, handed_over) in history {
+            for (number, (who, later, long, ended)) in history.into_iter().enumerate() {
+                for (_, by) in late.extract_if(.., |(said, by)| *said <= number || *by == who) {
+                    stands = Some(Some(by));
+                }
                 let claimed = now + Duration::from_secs(later);
                 now = claimed + Duration::from_secs(long);
                 let before = known[who].filter(|_| mark == Some(who));
                 let since = before.unwrap_or(claimed);
+                let clean = stands.is_none_or(|by| by.is_some() && by == mark);
                 let begins = claimed + Before::judge(clean, before.is_some(), claimed - since).wait(EXPIRY);
                 mark = Some(who);
                 if begins > now {
@@ -77,8 +87,9 @@ mod tests {
                     continue;
                 }
                 prop_assert!(begins >= acts_until, "{who} begins at {begins:?}, something acts until {acts_until:?}");
-                (clean, known[who]) = (handed_over, Some(now));
-                acts_until = if handed_over { Duration::ZERO } else { now + EXPIRY };
+                (stands, known[who]) = (Some(ended.filter(|after| *after == 0).map(|_| who)), Some(now));
+                late.extend(ended.filter(|after| *after > 0).map(|after| (number + after, who)));
+                acts_until = if ended.is_some() { Duration::ZERO } else { now + EXPIRY };
             }
         }
     }

@@ -22,6 +22,7 @@ use super::source::Source;
 use super::watch::{TopicNow, Watch};
 use crate::contract::{Log, Membership, OwnershipChange, Pulse, Reader};
 use crate::error::LogError;
+use crate::mark::Mark;
 use crate::topic::{TopicInfo, TopicName, TopicPartition};
 
 /// Partitions whose reading is begun at a time.
@@ -39,8 +40,8 @@ pub struct LaneGroup {
     pub group: String,
     /// This process's name in the group, kept over restarts.
     pub member: String,
-    /// What this process marks its lanes with: no other process has it, nor another run of this one.
-    pub mark: String,
+    /// What this process marks its lanes with.
+    pub mark: Mark,
     /// The lanes topic: its partitions are the lanes.
     pub lanes_topic: TopicName,
     /// What is read.
@@ -96,7 +97,9 @@ struct Owned {
 /// What a claim has found out.
 #[derive(Clone, Copy)]
 struct Claimed {
-    /// Whether this process owned the lane last.
+    /// Who owned the lane last, where that is known.
+    last: Option<Mark>,
+    /// Whether that was this process, which knows when it stopped.
     ourselves: bool,
     /// By when whoever owned the lane before had begun all that they began.
     since: Instant,
@@ -403,14 +406,15 @@ impl Running {
         // Taken before the mark is put: when that fails, one's own mark found the next time proves nothing.
         let stopped: BTreeMap<_, _> = new.iter().filter_map(|lane| self.stopped.remove_entry(lane)).collect();
         let asked = self.spec.lease.as_ref().map(|lease| (lease, lease.now()));
-        let last = membership.claim(&new, &self.spec.mark).await?;
+        let last = membership.claim(&new, self.spec.mark).await?;
         let now = Instant::now();
         if let Some((lease, asked)) = asked {
             lease.extend(asked + membership.session());
         }
         for (lane, owned) in self.lanes.iter_mut().filter(|(_, owned)| owned.claimed.is_none()) {
-            let before = stopped.get(lane).filter(|_| last.get(lane) == Some(&self.spec.mark));
-            owned.claimed = Some(Claimed { ourselves: before.is_some(), since: before.copied().unwrap_or(now) });
+            let last = last.get(lane).copied();
+            let before = stopped.get(lane).filter(|_| last == Some(self.spec.mark));
+            owned.claimed = Some(Claimed { last, ourselves: before.is_some(), since: before.copied().unwrap_or(now) });
         }
         Ok(())
     }
@@ -423,32 +427,33 @@ impl Running {
         let handler = &self.spec.handler;
         let new = begun.iter().filter_map(|(lane, partitions)| {
             let owned = self.lanes.get(lane)?;
-            let Claimed { ourselves, since } = owned.claimed?;
-            let clean = partitions.iter().all(Begun::clean);
+            let Claimed { last, ourselves, since } = owned.claimed?;
+            let clean = partitions.iter().all(|begun| begun.clean(last));
             (!owned.prepared || !clean).then(|| (*lane, Before::judge(clean, ourselves, since.elapsed())))
         });
         join_all(new.map(|(lane, before)| handler.prepare(lane, before))).await;
         begun
     }
 
-    /// The partitions that each claimed lane does not read yet, with what was committed of them. A lane of which that
-    /// cannot be known now is left out.
+    /// The partitions that each claimed lane does not read yet, with what was committed of them; lanes are told what is of
+    /// those that they do read. A lane of which that cannot be known now is left out.
     async fn committed(&self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) -> BTreeMap<i32, Vec<Begun>> {
         let claimed = self.lanes.iter().filter(|(_, owned)| owned.claimed.is_some());
         let mut begun: BTreeMap<i32, Vec<Begun>> = claimed.map(|(lane, _)| (*lane, Vec::new())).collect();
         for (number, source) in self.spec.sources.iter().enumerate() {
-            let new = |(lane, partition): &(i32, &(usize, TopicPartition))| {
-                partition.0 == number
-                    && begun.contains_key(lane)
-                    && self.lanes.get(lane).is_some_and(|owned| !owned.assigned.contains(*partition))
-            };
+            let ours = |(lane, (of, _)): &(i32, &(usize, TopicPartition))| *of == number && begun.contains_key(lane);
             let all = found.iter().flat_map(|(lane, partitions)| partitions.iter().map(|partition| (*lane, partition)));
-            let (lanes, new): (Vec<i32>, Vec<_>) = all.filter(new).map(|(lane, (_, at))| (lane, at.clone())).unzip();
-            match source.log.committed(&source.group, &new).await {
+            let (lanes, all): (Vec<i32>, Vec<_>) = all.filter(ours).map(|(lane, (_, at))| (lane, at.clone())).unzip();
+            match source.log.committed(&source.group, &all).await {
                 Ok(mut committed) => {
-                    for (lane, partition) in lanes.into_iter().zip(new) {
+                    for (lane, partition) in lanes.into_iter().zip(all) {
                         let committed = committed.remove(&partition);
-                        begun.entry(lane).or_default().push(Begun { number, partition, committed });
+                        let at = (number, partition);
+                        match self.lanes.get(&lane).filter(|owned| owned.assigned.contains(&at)) {
+                            // A lane that has died is found by its task's result.
+                            Some(owned) => drop(owned.commands.send(Command::Stands(at.1, committed))),
+                            None => begun.entry(lane).or_default().push(Begun { number, partition: at.1, committed }),
+                        }
                     }
                 }
                 Err(error) => {
@@ -562,7 +567,7 @@ impl Owned {
 
 fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<Ended>) -> Owned {
     let (commands, inbox) = mpsc::unbounded_channel();
-    let lane = Lane::new(number, spec.config.clone(), Arc::clone(&spec.handler), ended);
+    let lane = Lane::new((number, spec.mark), spec.config.clone(), Arc::clone(&spec.handler), ended);
     let task = tokio::spawn(lane.run(inbox));
     Owned { commands, task, assigned: BTreeSet::new(), claimed: None, prepared: false }
 }

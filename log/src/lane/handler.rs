@@ -6,8 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::before::Before;
+use super::rest::Rest;
 use crate::record::Fetched;
 use crate::topic::{TopicName, TopicPartition};
 
@@ -19,7 +21,8 @@ use crate::topic::{TopicName, TopicPartition};
 ///   do a record keeps trying, waiting in [`Slot::idle`], or writes it to a dead-letter topic and returns.
 /// - A call that has called [`Slot::give_back`] has not done them: their partition is read no further, nothing of it
 ///   stays in memory, and it begins again where it was committed once its topic is wanted again.
-/// - A call may be dropped at any await (lane lost, shutdown past its deadline); its records come again.
+/// - A call may be dropped at any await (lane lost, shutdown past its deadline); its records come again. Of a lane that
+///   is handed over, a call that waits in [`Slot::idle`] is dropped there without any deadline.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// By what the record is kept in order, nearly always the bytes of `bucket/key`.
@@ -70,21 +73,23 @@ pub struct Repeat {
 pub struct Slot {
     all: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
+    rest: Rest,
     given_back: bool,
 }
 
 impl Slot {
-    /// Waits for a share of `all`.
-    pub(crate) async fn acquire(all: Arc<Semaphore>) -> Self {
+    /// Waits for a share of `all`; for good where the lane is to end before there is one.
+    pub(super) async fn acquire(all: Arc<Semaphore>, rest: Rest) -> Self {
         // The semaphore is never closed, so an error cannot come; without a permit the call merely goes on unshared.
-        let held = Arc::clone(&all).acquire_owned().await.ok();
-        Self { all, held, given_back: false }
+        let held = rest.unless_ending(Arc::clone(&all).acquire_owned()).await.ok();
+        Self { all, held, rest, given_back: false }
     }
 
     /// A slot of its own, for calls outside a lane (tests, the release of a hold).
     #[must_use]
     pub fn free() -> Self {
-        Self { all: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), held: None, given_back: false }
+        let all = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        Self { all, held: None, rest: Rest::new(), given_back: false }
     }
 
     /// Says that the records of this call are not done, and that their partition is not to be read for now. The call
@@ -100,11 +105,25 @@ impl Slot {
     }
 
     /// Waits for something slow (a backoff, a hold, a doubt's answer) without taking up the lane's concurrency; the
-    /// share is taken back before this returns. Other keys go on meanwhile, this key waits.
+    /// share is taken back before this returns. Other keys go on meanwhile, this key waits. Does not return where the
+    /// lane is to be handed over: the call is dropped here, and the next owner does its records.
     pub async fn idle<T>(&mut self, wait: impl Future<Output = T>) -> T {
         self.held = None;
-        let result = wait.await;
-        self.held = Arc::clone(&self.all).acquire_owned().await.ok();
+        let shared = async { (wait.await, Arc::clone(&self.all).acquire_owned().await.ok()) };
+        let (result, held) = self.rest.unless_ending(shared).await;
+        self.held = held;
         result
+    }
+
+    /// Says that it is not known what became of a write of this call, which may act until then: before, the lane is not
+    /// said to be handed over.
+    pub fn may_act(&self, until: Instant) {
+        self.rest.may_act(until);
+    }
+
+    /// Until when such a write of the lane may act, where there was one.
+    #[must_use]
+    pub fn acts_until(&self) -> Option<Instant> {
+        self.rest.acts_until()
     }
 }

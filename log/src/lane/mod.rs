@@ -4,10 +4,14 @@
 mod actor;
 mod before;
 mod group;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+mod handing_over;
 mod handler;
 mod lease;
 mod opening;
 mod queue;
+mod rest;
 mod room;
 mod source;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::watch::{Lost, TopicNow, Watch};
 use crate::contract::{Committed, Reader};
 use crate::error::LogError;
 use crate::ledger::Ledger;
+use crate::mark::Mark;
 use crate::topic::{TopicId, TopicName, TopicPartition};
 
 /// A partition that a lane is about to read.
@@ -21,9 +22,11 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// Whether nobody's writes may still be under way: nobody read it before, or it was handed over.
-    pub(super) fn clean(&self) -> bool {
-        self.committed.as_ref().is_none_or(|c| Ledger::restore(c).is_ok_and(|ledger| ledger.handed_over()))
+    /// Whether nobody's writes may still be under way: nobody read it before, or the lane's `last` owner handed it over.
+    /// Another's word may have come late, and says nothing of who came after.
+    pub(super) fn clean(&self, last: Option<Mark>) -> bool {
+        let Some(committed) = &self.committed else { return true };
+        Ledger::restore(committed).is_ok_and(|ledger| ledger.handed_over_by().is_some_and(|by| Some(by) == last))
     }
 }
 

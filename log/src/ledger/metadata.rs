@@ -1,8 +1,9 @@
 //! The ledger's finished offsets as the text that Kafka keeps with a commit.
 //!
-//! Base64 (URL alphabet, no padding) of: one byte of flags, the topic's id (sixteen bytes, where it is known), then for
-//! each finished run above the commit, lowest first, the length of the hole before it and its own length, as LEB128
-//! varints; the runs deflated where they are many and that is shorter. Nothing to say is the empty text.
+//! Base64 (URL alphabet, no padding) of: one byte of flags, the topic's id (sixteen bytes, where it is known), the mark of
+//! who hands over (eight, where somebody does), then for each finished run above the commit, lowest first, the length of
+//! the hole before it and its own length, as LEB128 varints; the runs deflated where they are many and that is shorter.
+//! Nothing to say is the empty text.
 
 use std::io::{Read, Write};
 
@@ -13,6 +14,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
 use super::runs::Runs;
+use crate::mark::Mark;
 use crate::topic::TopicId;
 
 /// Kafka's default limit on a commit's metadata (`offset.metadata.max.bytes`), in bytes.
@@ -22,9 +24,10 @@ pub const METADATA_LIMIT: usize = 4096;
 const FEW: usize = 256;
 
 const DEFLATED: u8 = 1;
-const HANDED_OVER: u8 = 2;
 const TOPIC: u8 = 4;
+const HANDED_OVER_BY: u8 = 8;
 const ID_BYTES: usize = 16;
+const MARK_BYTES: usize = 8;
 /// More than any metadata of ours inflates to: twice ten bytes for each of the runs that could fit it deflated.
 const INFLATED_LIMIT: u64 = 1 << 20;
 
@@ -41,30 +44,36 @@ pub struct MetadataError {
 /// What a commit says besides the finished runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Head {
-    pub handed_over: bool,
+    pub handed_over_by: Option<Mark>,
     pub topic: Option<TopicId>,
 }
 
 impl Head {
     fn bytes(self) -> Vec<u8> {
-        let flags = if self.handed_over { HANDED_OVER } else { 0 } | if self.topic.is_some() { TOPIC } else { 0 };
-        let mut bytes = vec![flags];
+        let by = if self.handed_over_by.is_some() { HANDED_OVER_BY } else { 0 };
+        let mut bytes = vec![by | if self.topic.is_some() { TOPIC } else { 0 }];
         bytes.extend(self.topic.iter().flat_map(|id| id.0.to_be_bytes()));
+        bytes.extend(self.handed_over_by.iter().flat_map(|mark| mark.0.to_be_bytes()));
         bytes
     }
 
-    /// Takes flags and id off the front; the flags besides.
+    /// Takes flags, id and mark off the front; the flags besides.
     fn take(bytes: &mut &[u8]) -> Result<(u8, Self), String> {
         let (flags, rest) = bytes.split_first().ok_or("no flags")?;
-        if flags & !(DEFLATED | HANDED_OVER | TOPIC) != 0 {
+        if flags & !(DEFLATED | TOPIC | HANDED_OVER_BY) != 0 {
             return Err(format!("unknown flags {flags:#04x}"));
         }
         *bytes = rest;
-        let mut head = Self { handed_over: flags & HANDED_OVER != 0, topic: None };
+        let mut head = Self::default();
         if flags & TOPIC != 0 {
             let (id, rest) = bytes.split_first_chunk::<ID_BYTES>().ok_or("the topic's id is cut off")?;
             *bytes = rest;
             head.topic = Some(TopicId(u128::from_be_bytes(*id)));
+        }
+        if flags & HANDED_OVER_BY != 0 {
+            let (mark, rest) = bytes.split_first_chunk::<MARK_BYTES>().ok_or("the mark is cut off")?;
+            *bytes = rest;
+            head.handed_over_by = Some(Mark(u64::from_be_bytes(*mark)));
         }
         Ok((*flags, head))
     }
@@ -95,7 +104,7 @@ pub(super) fn encode_what_fits(commit: i64, done: &Runs, head: Head) -> String {
 pub(super) fn shorter_than(limit: usize, commit: i64, done: &Runs, head: Head) -> bool {
     // Two varints of ten bytes a run, four characters for three bytes.
     let at_most = |bytes: usize| bytes.div_ceil(3) * 4 < limit;
-    at_most(done.len().saturating_mul(20) + 1 + ID_BYTES)
+    at_most(done.len().saturating_mul(20) + 1 + ID_BYTES + MARK_BYTES)
         || at_most(plain(commit, done, head, usize::MAX).len())
         || encode(commit, done, head).is_some_and(|text| text.len() < limit)
 }

@@ -17,6 +17,7 @@ mod runs;
 use std::collections::BTreeSet;
 
 use crate::contract::Committed;
+use crate::mark::Mark;
 use crate::topic::TopicId;
 use metadata::{Head, decode};
 pub use metadata::{METADATA_LIMIT, MetadataError};
@@ -34,8 +35,8 @@ pub struct Ledger {
     done: Runs,
     /// The lowest offset that may still be received for the first time: what is below was received or does not exist.
     seen: i64,
-    /// Whether the commit that this was restored from was the last act of an owner that had drained everything.
-    handed_over: bool,
+    /// Whose last act the commit was that this was restored from, where they had drained everything.
+    handed_over_by: Option<Mark>,
     /// The topic that the offsets are of, where that is known.
     topic: Option<TopicId>,
 }
@@ -67,7 +68,7 @@ impl Ledger {
     /// A ledger of a partition that is read from `offset` on, with nothing done above it.
     #[must_use]
     pub fn at(offset: i64) -> Self {
-        Self { pending: BTreeSet::new(), done: Runs::default(), seen: offset, handed_over: false, topic: None }
+        Self { pending: BTreeSet::new(), done: Runs::default(), seen: offset, handed_over_by: None, topic: None }
     }
 
     /// The same, of a topic whose id is known: the commits say so, and cannot be taken for those of another topic that
@@ -94,8 +95,8 @@ impl Ledger {
     /// The ledger that a commit describes. Read the partition from [`Ledger::start`]. Unreadable metadata (a commit by
     /// another tool) is an error; `Ledger::at(committed.offset)` then repeats what was done above the commit.
     pub fn restore(committed: &Committed) -> Result<Self, MetadataError> {
-        let (done, Head { handed_over, topic }) = decode(committed.offset, &committed.metadata)?;
-        Ok(Self { pending: BTreeSet::new(), done, seen: committed.offset, handed_over, topic })
+        let (done, Head { handed_over_by, topic }) = decode(committed.offset, &committed.metadata)?;
+        Ok(Self { pending: BTreeSet::new(), done, seen: committed.offset, handed_over_by, topic })
     }
 
     /// Where to read from: the commit.
@@ -104,10 +105,11 @@ impl Ledger {
         self.commit_offset()
     }
 
-    /// Whether the previous owner said, by [`Ledger::commit_handed_over`], that it had stopped all its work.
+    /// The owner that said last, by [`Ledger::commit_handed_over`], that it had stopped all its work. Only of the partition's
+    /// last owner this says that nothing is under way: one that was stopped may say it after others have begun.
     #[must_use]
-    pub fn handed_over(&self) -> bool {
-        self.handed_over
+    pub fn handed_over_by(&self) -> Option<Mark> {
+        self.handed_over_by
     }
 
     /// Takes note of a record that was read. Offsets of one assignment come in order; what is jumped over does not
@@ -151,21 +153,21 @@ impl Ledger {
     /// What to commit now.
     #[must_use]
     pub fn commit(&self) -> Committed {
-        self.encoded(false)
+        self.encoded(None)
     }
 
     /// What to commit as the last act of an ownership, once nothing is being worked on any more: the next owner need
     /// not wait for requests that may still be under way.
     #[must_use]
-    pub fn commit_handed_over(&self) -> Committed {
-        self.encoded(true)
+    pub fn commit_handed_over(&self, by: Mark) -> Committed {
+        self.encoded(Some(by))
     }
 
     /// Whether more of this partition may be dispatched. False while what is finished above the commit takes three
     /// quarters of the metadata; true again once the lowest pending offset is finished.
     #[must_use]
     pub fn may_dispatch(&self) -> bool {
-        metadata::shorter_than(DISPATCH_LIMIT, self.commit_offset(), &self.done, self.head(false))
+        metadata::shorter_than(DISPATCH_LIMIT, self.commit_offset(), &self.done, self.head(None))
     }
 
     /// How many records are received and not finished.
@@ -186,13 +188,13 @@ impl Ledger {
         self.seen
     }
 
-    fn encoded(&self, handed_over: bool) -> Committed {
+    fn encoded(&self, handed_over_by: Option<Mark>) -> Committed {
         let offset = self.commit_offset();
-        Committed { offset, metadata: metadata::encode_what_fits(offset, &self.done, self.head(handed_over)) }
+        Committed { offset, metadata: metadata::encode_what_fits(offset, &self.done, self.head(handed_over_by)) }
     }
 
-    fn head(&self, handed_over: bool) -> Head {
-        Head { handed_over, topic: self.topic }
+    fn head(&self, handed_over_by: Option<Mark>) -> Head {
+        Head { handed_over_by, topic: self.topic }
     }
 
     fn forget_below_commit(&mut self) {

@@ -184,11 +184,11 @@ fn copies_are_told_apart() {
 fn a_hand_over_is_remembered_and_said_once() {
     let mut ledger = Ledger::at(3);
     ledger.receive(3);
-    let committed = ledger.commit_handed_over();
+    let committed = ledger.commit_handed_over(Mark(7));
     let next_owner = Ledger::restore(&committed).unwrap();
-    assert!(next_owner.handed_over());
-    assert!(!Ledger::restore(&next_owner.commit()).unwrap().handed_over());
-    assert!(!Ledger::at(3).handed_over());
+    assert_eq!(next_owner.handed_over_by(), Some(Mark(7)));
+    assert_eq!(Ledger::restore(&next_owner.commit()).unwrap().handed_over_by(), None);
+    assert_eq!(Ledger::at(3).handed_over_by(), None);
 }
 
 #[test]
@@ -204,12 +204,13 @@ proptest! {
     /// The topic's id is in every commit, whatever else is, and what is undone below an offset is what was received there
     /// and not finished.
     #[test]
-    fn a_commit_says_which_topic_it_is_of(id: u128, handed_over: bool, first in steps(200), end in 0..100_000_i64) {
+    fn a_commit_says_which_topic_it_is_of(id: u128, by: Option<u64>, first in steps(200), end in 0..100_000_i64) {
         let (mut ledger, mut truth, mut next) = (Ledger::at(0).of(Some(TopicId(id))), Truth::default(), 0);
         live(&mut ledger, &mut truth, &mut next, first);
-        let committed = if handed_over { ledger.commit_handed_over() } else { ledger.commit() };
+        let by = by.map(Mark);
+        let committed = by.map_or_else(|| ledger.commit(), |by| ledger.commit_handed_over(by));
         let restored = Ledger::restore(&committed).unwrap();
-        prop_assert_eq!((restored.topic(), restored.handed_over()), (Some(TopicId(id)), handed_over));
+        prop_assert_eq!((restored.topic(), restored.handed_over_by()), (Some(TopicId(id)), by));
         let undone = i64::try_from(truth.unfinished().range(..end).count()).unwrap();
         let unread = (end - restored.start().max(ledger.seen())).max(0);
         prop_assert_eq!(restored.undone_below(end), undone + unread);

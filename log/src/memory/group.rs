@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use super::Shared;
 use crate::contract::{Membership, OwnershipChange, Pulse};
 use crate::error::{LogError, LogErrorKind};
+use crate::mark::Mark;
 
 /// How long after its last sign of life a member may be expelled, for whoever goes by it.
 pub const SESSION: Duration = Duration::from_secs(6);
@@ -24,7 +25,7 @@ pub(super) struct Group {
     lanes: i32,
     joined: MemberId,
     members: BTreeMap<MemberId, Member>,
-    marks: BTreeMap<i32, String>,
+    marks: BTreeMap<i32, Mark>,
 }
 
 struct Member {
@@ -88,7 +89,7 @@ impl Group {
     }
 
     /// The marks before, or the first of the lanes that is not the member's.
-    fn claim(&mut self, id: MemberId, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, i32> {
+    fn claim(&mut self, id: MemberId, lanes: &[i32], mark: Mark) -> Result<BTreeMap<i32, Mark>, i32> {
         let owned = |lane: &i32| self.members.get(&id).is_some_and(|member| member.owned.contains(lane));
         if let Some(lane) = lanes.iter().find(|lane| !owned(lane)) {
             return Err(*lane);
@@ -96,7 +97,7 @@ impl Group {
         if let Some(member) = self.members.get_mut(&id) {
             member.claimed.extend(lanes);
         }
-        let put = |lane: &i32| Some((*lane, self.marks.insert(*lane, mark.to_owned())?));
+        let put = |lane: &i32| Some((*lane, self.marks.insert(*lane, mark)?));
         Ok(lanes.iter().filter_map(put).collect())
     }
 
@@ -240,7 +241,7 @@ impl Membership for MemoryMembership {
         Ok(())
     }
 
-    async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError> {
+    async fn claim(&mut self, lanes: &[i32], mark: Mark) -> Result<BTreeMap<i32, Mark>, LogError> {
         let claimed = self.with_group(|group| group.claim(self.id, lanes, mark))?;
         let lost = |lane| format!("lane {lane} is somebody else's");
         claimed.map_err(|lane| LogError::new("claim in", &self.group, LogErrorKind::Transient, lost(lane)))

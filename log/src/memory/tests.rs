@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::conformance::{self, Subject};
 use crate::contract::OwnershipChange;
+use crate::mark::Mark;
 
 struct Memory(MemoryLog);
 
@@ -81,7 +82,7 @@ async fn an_expelled_member_loses_its_lanes_at_once_and_may_come_back() {
     assert_eq!(b.next().await.unwrap(), OwnershipChange::Acquired(vec![]));
     assert_eq!(a.next().await.unwrap(), OwnershipChange::Revoked(vec![2, 3]));
     log.expel("g", "a");
-    assert!(a.claim(&[0], "late").await.is_err(), "a mark was taken from a member that was thrown out");
+    assert!(a.claim(&[0], Mark(1)).await.is_err(), "a mark was taken from a member that was thrown out");
     assert_eq!(a.next().await.unwrap(), OwnershipChange::Lost(vec![0, 1, 2, 3]));
     assert_eq!(b.next().await.unwrap(), OwnershipChange::Acquired(vec![0, 1, 2, 3]));
     a.released(&[2, 3]).await.unwrap();

@@ -19,7 +19,7 @@ use twinlog_index::{Index, MemoryIndex};
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::Ids;
 use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lease, Source, Unwatched};
-use twinlog_log::{Heard, Log, Tell, TopicName};
+use twinlog_log::{Heard, Log, Mark, Tell, TopicName};
 use twinlog_producer::{BucketSettings, CaptureConfig, Freshness, Producer};
 use twinlog_schemas::Fact;
 use twinlog_site::fault::{Fault, FaultySite, SeededFaults};
@@ -352,7 +352,7 @@ impl Machine {
         wants: Arc<dyn Fn(&TopicName) -> bool + Send + Sync>,
         stop: &CancellationToken,
     ) -> JoinHandle<()> {
-        let mark = format!("{:016x}", self.dice.seed());
+        let mark = Mark(self.dice.seed());
         let (world, place) = (Arc::clone(&self.world), &self.world.places[self.at]);
         let group = LaneGroup {
             home: self.home(),

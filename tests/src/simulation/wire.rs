@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use twinlog_log::{
-    Committed, Fetched, Log, LogError, Membership, MemoryLog, OwnershipChange, PartitionReader, Position, Pulse,
+    Committed, Fetched, Log, LogError, Mark, Membership, MemoryLog, OwnershipChange, PartitionReader, Position, Pulse,
     Reader, Record, Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec, Watermarks,
 };
 
@@ -205,7 +205,7 @@ impl Membership for WireMembership {
         self.inner.released(lanes).await
     }
 
-    async fn claim(&mut self, lanes: &[i32], mark: &str) -> Result<BTreeMap<i32, String>, LogError> {
+    async fn claim(&mut self, lanes: &[i32], mark: Mark) -> Result<BTreeMap<i32, Mark>, LogError> {
         self.gate.pass().await;
         self.inner.claim(lanes, mark).await
     }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use twinlog_log::conformance::{record, spec};
 use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lost, Slot, Source, TopicNow, Watch};
-use twinlog_log::{Fetched, KafkaConfig, KafkaLog, Log, TopicName, TopicPartition};
+use twinlog_log::{Fetched, KafkaConfig, KafkaLog, Log, Mark, TopicName, TopicPartition};
 use twinlog_tests::server::{Kafka, Life};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -120,7 +120,7 @@ impl Running {
             home: Arc::clone(&home),
             group: "lanes-group".to_owned(),
             member: "one".to_owned(),
-            mark: "mark".to_owned(),
+            mark: Mark(1),
             lanes_topic: spec("lanes", 1).name,
             sources: vec![Source::of(home, "apply".into(), Arc::new(|name| name.as_str() == "data"))],
             handler: Arc::<Reader>::clone(reader),

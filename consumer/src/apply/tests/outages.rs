@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+use twinlog_log::lane::{Handler, Slot};
 use twinlog_schemas::{Basis, EventType, Told, VersionRef};
 use twinlog_site::fault::Fault;
 use twinlog_site::memory::{Transit, TransitPlan};
@@ -67,6 +69,21 @@ async fn removals_and_attributes_end_right() {
         lab.apply(&lab.event(&version, Told::Removed).await).await;
         assert_eq!(lab.at_target(&version).await, Reading::Absent, "{fault:?}");
         assert!(lab.letters().is_empty(), "{fault:?}");
+    }
+}
+
+/// Scenario: a write's answer does not come; then one is refused.
+/// Guarantee: only of the first its lane knows that it may still act, and for how long.
+#[tokio::test(start_paused = true)]
+async fn a_lane_knows_until_when_a_write_may_act() {
+    for (fault, seconds) in [(Fault::FailAfterWrite, Some(11)), (Fault::Reject(SiteErrorKind::Throttled), None)] {
+        let lab = Lab::new().await;
+        let version = lab.put_body("hello");
+        let event = lab.codec.encode_change(&lab.event(&version, Told::Born).await).unwrap();
+        strike(&lab, &["put_object"], fault);
+        let (began, mut slot) = (Instant::now(), Slot::free());
+        lab.apply.handle(&mut slot, &[lab.change_record(event.into())]).await;
+        assert_eq!(slot.acts_until().map(|until| (until - began).as_secs()), seconds, "{fault:?}");
     }
 }
 

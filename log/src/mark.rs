@@ -1,9 +1,10 @@
-//! Who owns a lane, or has handed it over.
+//! One ownership of a lane.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What a process puts on its lanes and signs their handing over with: no other process has it, nor another run of the same.
+/// What an owner puts on a lane when it claims it, and signs its handing over with: no other claim has it, nor another of the
+/// same process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark(pub u64);
 

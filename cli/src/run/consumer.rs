@@ -9,7 +9,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use twinlog_consumer::hold::Holds;
 use twinlog_consumer::{Apply, ApplyConfig, Link, Parts};
 use twinlog_log::lane::{LaneConfig, LaneGroup, Source, Watch};
-use twinlog_log::{Mark, Tell, TellTopic, TopicName};
+use twinlog_log::{Tell, TellTopic, TopicName};
 use twinlog_schemas::{BucketName, SiteName};
 
 use super::beside::Shared;
@@ -228,7 +228,7 @@ fn group(
         home: Arc::clone(&shared.home),
         group: names.group(at, "apply-lanes"),
         member: shared.member.clone(),
-        mark: Mark(shared.ids.seed()),
+        ids: shared.ids.clone(),
         lanes_topic: names.lanes(at),
         sources: sources.to_vec(),
         handler: Arc::<Apply>::clone(apply),
@@ -237,6 +237,6 @@ fn group(
         discover_every: DISCOVER,
         discover_now: Arc::clone(discover_now),
         owned: owned.clone(),
-        lease: Some(shared.lease.clone()),
+        lease: shared.lease.clone(),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch::Sender;
-use twinlog_log::Mark;
-use twinlog_log::lane::{LaneConfig, LaneGroup, Source, Watch};
+use twinlog_log::clock::uptime;
+use twinlog_log::lane::{LaneConfig, LaneGroup, Lease, Source, Watch};
 use twinlog_producer::intake::serve;
 use twinlog_producer::{
     BucketSettings, CaptureConfig, IntakeConfig, Parts, Producer, QuarantineConfig, Selection, Token,
@@ -167,7 +167,7 @@ fn group(shared: &Shared, producer: &Producer, watching: &Arc<dyn Watch>, owned:
         home: Arc::clone(&shared.home),
         group: names.group(&shared.at, "capture-lanes"),
         member: shared.member.clone(),
-        mark: Mark(shared.ids.seed()),
+        ids: shared.ids.clone(),
         lanes_topic: names.lanes(&shared.at),
         sources: vec![Source::of(
             Arc::clone(&shared.home),
@@ -180,7 +180,7 @@ fn group(shared: &Shared, producer: &Producer, watching: &Arc<dyn Watch>, owned:
         discover_every: DISCOVER,
         discover_now: Arc::clone(discover_now),
         owned: owned.clone(),
-        lease: None,
+        lease: Lease::new(Arc::new(uptime)),
     }
 }
 

@@ -59,7 +59,7 @@ impl Apply {
     pub(super) async fn target_answers(&self, slot: &mut Slot, job: &Job<'_>) {
         let reached = self.reach.of(job.source, End::Target);
         if reached.breaker().is_open() {
-            slot.idle(self.back(job, End::Target, &reached)).await;
+            self.back(slot, job, (End::Target, &reached)).await;
         }
     }
 
@@ -85,22 +85,29 @@ impl Apply {
             After::TryAgain => return false,
             After::Wait => {}
             After::Look => {
-                if slot.idle(self.look_once(job, end, &reached, error)).await {
+                if self.look_once(slot, job, (end, &reached), error).await {
                     return false;
                 }
             }
         }
-        slot.idle(self.back(job, end, &reached)).await;
+        self.back(slot, job, (end, &reached)).await;
         true
     }
 
     /// One look; whether the end answers.
-    async fn look_once(&self, job: &Job<'_>, end: End, reached: &Reached, error: &SiteError) -> bool {
-        let turn = reached.turn.lock().await;
-        if reached.breaker().is_open() {
-            return false;
-        }
-        let answers = self.answers(job, end).await;
+    async fn look_once(
+        &self,
+        slot: &mut Slot,
+        job: &Job<'_>,
+        (end, reached): (End, &Reached),
+        error: &SiteError,
+    ) -> bool {
+        let look = async {
+            let turn = reached.turn.lock().await;
+            if reached.breaker().is_open() { None } else { Some((turn, self.answers(job, end).await)) }
+        };
+        // What follows from it is not given up with a wait.
+        let Some((turn, answers)) = slot.idle(look).await else { return false };
         let change = reached.breaker().looked(answers, self.parts.clock.now_us());
         drop(turn);
         let message = match change {
@@ -112,19 +119,22 @@ impl Apply {
     }
 
     /// Returns when the breaker is closed. One of those who wait looks, the others follow at once.
-    async fn back(&self, job: &Job<'_>, end: End, reached: &Reached) {
-        let turn = reached.turn.lock().await;
-        let mut delays = self.parts.config.probe.delays(self.parts.ids.seed());
-        while reached.breaker().is_open() {
-            delays.wait().await;
-            if !self.answers(job, end).await {
-                continue;
+    async fn back(&self, slot: &mut Slot, job: &Job<'_>, (end, reached): (End, &Reached)) {
+        let looks = async {
+            let turn = reached.turn.lock().await;
+            let mut delays = self.parts.config.probe.delays(self.parts.ids.seed());
+            while reached.breaker().is_open() {
+                delays.wait().await;
+                if self.answers(job, end).await {
+                    return Some(turn);
+                }
             }
-            let change = reached.breaker().looked(true, self.parts.clock.now_us());
-            drop(turn);
-            self.tell_breaker(job.source, end, change, "answers again").await;
-            return;
-        }
+            None
+        };
+        let Some(turn) = slot.idle(looks).await else { return };
+        let change = reached.breaker().looked(true, self.parts.clock.now_us());
+        drop(turn);
+        self.tell_breaker(job.source, end, change, "answers again").await;
     }
 
     /// Sees to what is on record of ends that are away: refreshes what this process finds so, ends what is over, and as the

@@ -137,6 +137,8 @@ impl Apply {
             let step = match bug::caught(self.step(slot, job, &mut progress, target_encrypts)).await {
                 Ok(step) => step,
                 Err(broke) => {
+                    // What it had sent is not known.
+                    slot.may_act(Instant::now() + self.acts_for());
                     self.stuck(job, broke).await;
                     return (Outcome::Stuck, Stuck::REASON);
                 }
@@ -213,7 +215,7 @@ impl Apply {
                 if !acted? {
                     return Ok(Step::Done(Outcome::Applied, rule));
                 }
-                if let Err(error) = self.parts.tail.caught_up(self.parts.config.catch_up).await {
+                if let Err(error) = slot.idle(self.parts.tail.caught_up(self.parts.config.catch_up)).await {
                     tracing::warn!(%error, "looking at a slow write without the newest facts of a cluster");
                 }
                 (progress.applied, progress.must_read) = (true, true);
@@ -226,6 +228,9 @@ impl Apply {
                 tracing::info!(rule = rule.name(), bucket = %job.version.bucket, "asking this site about an unexplained value");
                 self.parts.observer.doubted(self.stream(job));
                 self.ask_here(slot, job).await;
+                if rule == Rule::UnstampedValue {
+                    self.unstamped.note(&job.version, &index);
+                }
                 let told = self.version(slot, &job.version).await;
                 let answer = told.answer(self.parts.here.name()).map(|told| told.answer.reading.clone());
                 progress.answered =

@@ -21,13 +21,21 @@ impl Unstamped {
         Self(Mutex::new(Newest::new(bound)))
     }
 
-    /// Whether to ask about the null version that holds by the index, which is remembered.
+    /// Whether to ask about the null version that holds by the index.
     pub(super) fn asks(&self, version: &VersionRef, index: &VersionState) -> bool {
-        let Some(register) = index.null().map(|register| register.named()) else { return true };
-        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = asked.get(version).filter(|(of, _)| *of == register).map_or(0, |(_, times)| *times);
-        asked.insert(version.clone(), (register, before.saturating_add(1)));
-        before < MOST
+        index.null().is_none_or(|register| self.times(version, &register.named()) < MOST)
+    }
+
+    /// Remembers that it was asked about; call it once there is an answer.
+    pub(super) fn note(&self, version: &VersionRef, index: &VersionState) {
+        let Some(register) = index.null().map(|register| register.named()) else { return };
+        let times = self.times(version, &register).saturating_add(1);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(version.clone(), (register, times));
+    }
+
+    fn times(&self, version: &VersionRef, register: &RegisterRef) -> u32 {
+        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.get(version).filter(|(of, _)| of == register).map_or(0, |(_, times)| *times)
     }
 }
 
@@ -64,8 +72,12 @@ mod tests {
             key: "a/".parse().unwrap(),
             version_id: "null".parse().unwrap(),
         };
-        let asks: Vec<_> = (0..5).map(|_| unstamped.asks(&version, &index(1))).collect();
-        assert_eq!(asks, [true, true, true, false, false]);
+        let answered = || {
+            let asks = unstamped.asks(&version, &index(1));
+            unstamped.note(&version, &index(1));
+            asks
+        };
+        assert_eq!([(); 5].map(|()| answered()), [true, true, true, false, false]);
         assert!(unstamped.asks(&version, &index(2)));
     }
 }

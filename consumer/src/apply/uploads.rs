@@ -2,6 +2,7 @@
 //! goes on with its upload or ends it: a receipt when one begins, before its first part, and when one ends without
 //! becoming the version. The receipt of the object itself ends it too.
 
+use tokio::time::Instant;
 use twinlog_log::lane::Slot;
 use twinlog_schemas::{Receipt, UploadBegun, Wrote};
 use twinlog_site::{PartWritten, Upload, Written};
@@ -56,6 +57,9 @@ impl Apply {
             Upload { version: job.version.clone(), upload_id: begun.upload_id, initiated_ms: None, checksum: None };
         let mut waits = self.parts.config.backoff.delays(self.parts.ids.seed());
         while let Err(error) = here.abort_upload(&upload).await {
+            if error.outcome_unknown {
+                slot.may_act(Instant::now() + self.acts_for());
+            }
             if verdict(End::Target, &error) != Verdict::Retry {
                 tracing::warn!(%error, "an unfinished upload cannot be aborted: the store's lifecycle must end it");
                 break;

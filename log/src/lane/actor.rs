@@ -7,11 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
+use super::ending::Ending;
 use super::handler::{Handler, Repeat, Slot};
+use super::lease::Lease;
 use super::queue::Queues;
-use super::rest::Rest;
 use super::room::Room;
 use crate::contract::{Committed, PartitionReader, Reader};
 use crate::error::LogError;
@@ -65,8 +66,9 @@ pub(super) enum Command {
     Stop(TopicPartition, oneshot::Sender<()>),
     /// What the log has as committed of a partition.
     Stands(TopicPartition, Option<Committed>),
-    /// Finishes what runs, commits, and ends; the answer comes when all is committed.
-    Drain(oneshot::Sender<()>),
+    /// Finishes what runs, commits, and ends; the answer comes when all is committed. What is handed over is signed with the
+    /// mark that the lane bears.
+    Drain(Option<Mark>, oneshot::Sender<()>),
 }
 
 /// Why a partition is read no further.
@@ -139,12 +141,12 @@ struct Partition {
 /// The state of one lane; owned by its task.
 pub(super) struct Lane {
     number: i32,
-    /// Its owner's.
-    mark: Mark,
     config: LaneConfig,
     handler: Arc<dyn Handler>,
     slots: Arc<Semaphore>,
-    rest: Rest,
+    ending: Ending,
+    /// Says whether the lane is known to be this process's own.
+    lease: Lease,
     partitions: BTreeMap<TopicPartition, Partition>,
     queues: Queues<Pending>,
     arrivals: mpsc::Receiver<Arrival>,
@@ -160,17 +162,18 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new(
-        (number, mark): (i32, Mark),
+        number: i32,
         config: LaneConfig,
         handler: Arc<dyn Handler>,
+        lease: Lease,
         ended: mpsc::UnboundedSender<Ended>,
     ) -> Self {
         let (arrive, arrivals) = mpsc::channel(config.concurrency.max(16));
         Self {
             number,
-            mark,
             slots: Arc::new(Semaphore::new(config.concurrency.max(1))),
-            rest: Rest::new(),
+            ending: Ending::new(),
+            lease,
             config,
             handler,
             partitions: BTreeMap::new(),
@@ -200,8 +203,8 @@ impl Lane {
                         let _ = done.send(());
                     }
                     Some(Command::Stands(partition, committed)) => self.stands(&partition, committed.as_ref()),
-                    Some(Command::Drain(done)) => {
-                        self.drain().await?;
+                    Some(Command::Drain(mark, done)) => {
+                        self.drain(mark).await?;
                         let _ = done.send(());
                         return Ok(());
                     }
@@ -210,7 +213,7 @@ impl Lane {
                 },
                 Some(call) = self.calls.join_next() => self.finish(call?)?,
                 Some(arrival) = self.arrivals.recv() => self.arrived(arrival),
-                _ = commit.tick() => self.commit(false),
+                _ = commit.tick() => self.commit(None),
                 Some(_) = self.commits.join_next() => {}
                 Some(_) = self.readers.join_next() => {}
             }
@@ -282,7 +285,7 @@ impl Lane {
 
     /// What is done of a partition that is read no further is committed.
     fn commit_last(&mut self, name: &TopicPartition, stopped: Option<Partition>) {
-        if let Some(partition) = stopped.filter(|partition| partition.dirty) {
+        if let Some(partition) = stopped.filter(|partition| partition.dirty && self.lease.holds()) {
             let (reader, commit) = (Arc::clone(&partition.reader), partition.ledger.commit());
             self.send_commit(name.clone(), reader, commit);
         }
@@ -305,9 +308,9 @@ impl Lane {
         if batch.is_empty() {
             return;
         }
-        let (handler, slots, rest) = (Arc::clone(&self.handler), Arc::clone(&self.slots), self.rest.clone());
+        let (handler, slots, ending) = (Arc::clone(&self.handler), Arc::clone(&self.slots), self.ending.clone());
         self.calls.spawn(async move {
-            let mut slot = Slot::acquire(slots, rest).await;
+            let mut slot = Slot::acquire(slots, ending).await;
             let (records, due): (Vec<_>, Vec<_>) = batch.into_iter().map(|p| (p.record, p.due)).unzip();
             handler.handle(&mut slot, &records).await;
             let done = records.into_iter().zip(due).map(|(record, due)| Pending { record, due }).collect();
@@ -343,8 +346,8 @@ impl Lane {
         Ok(())
     }
 
-    /// Where something else stands than this lane would commit, and has nothing to commit, somebody who lost the lane said it
-    /// late: it is said again.
+    /// Commits again where something else stands than was committed last: one that owned the lane before may have said late
+    /// what it knew, since the log takes commits from anybody.
     fn stands(&mut self, name: &TopicPartition, committed: Option<&Committed>) {
         let Some(partition) = self.partitions.get_mut(name) else { return };
         if !partition.dirty && self.commits.is_empty() && committed != Some(&partition.ledger.commit()) {
@@ -353,10 +356,12 @@ impl Lane {
         }
     }
 
-    /// Sends the commits of what has finished since the last; they run beside the lane. A commit that fails is repeated
-    /// by the next, since it only ever says where to begin again.
-    fn commit(&mut self, clean: bool) {
-        if !clean && !self.commits.is_empty() {
+    /// Sends the commits of what has finished since the last, or of all that is handed over; they run beside the lane. One
+    /// that fails is repeated by the next, since it only ever says where to begin again. Nothing is said while the lane may
+    /// be another's, which knows more.
+    fn commit(&mut self, handed_over_by: Option<Mark>) {
+        let clean = handed_over_by.is_some();
+        if !self.lease.holds() || (!clean && !self.commits.is_empty()) {
             return;
         }
         let mut due = Vec::new();
@@ -367,7 +372,7 @@ impl Lane {
             }
             partition.committed = Instant::now();
             let ledger = &partition.ledger;
-            let commit = if clean { ledger.commit_handed_over(self.mark) } else { ledger.commit() };
+            let commit = handed_over_by.map_or_else(|| ledger.commit(), |mark| ledger.commit_handed_over(mark));
             due.push((name.clone(), Arc::clone(&partition.reader), commit));
         }
         due.into_iter().for_each(|(name, reader, commit)| self.send_commit(name, reader, commit));
@@ -381,46 +386,39 @@ impl Lane {
         });
     }
 
-    /// Returns when all calls have ended but those that rest.
-    async fn rests(&mut self) -> Result<(), LaneFault> {
-        let rest = self.rest.clone();
-        loop {
-            let calls = self.calls.len();
-            tokio::select! {
-                biased;
-                () = rest.reached(calls) => return Ok(()),
-                Some(call) = self.calls.join_next() => self.finish(call?)?,
-            }
-        }
-    }
-
-    async fn drain(&mut self) -> Result<(), LaneFault> {
+    async fn drain(&mut self, mark: Option<Mark>) -> Result<(), LaneFault> {
         let deadline = Instant::now() + self.config.drain;
         self.readers.abort_all();
         self.queues.retain(|_| false);
-        self.rest.begin();
-        let clean = match timeout_at(deadline, self.rests()).await {
-            Ok(ended) => {
-                ended?;
-                let acts_until = self.rest.acts_until().unwrap_or_else(Instant::now);
-                sleep_until(acts_until.min(deadline)).await;
-                acts_until <= deadline
-            }
+        self.ending.begin();
+        let ended = match timeout_at(deadline, self.all_ended()).await {
+            Ok(ended) => ended.map(|()| true)?,
             Err(_) => {
-                tracing::warn!(
-                    lane = self.number,
-                    calls = self.calls.len(),
-                    "gave up on running calls at the deadline"
-                );
+                let calls = self.calls.len();
+                tracing::warn!(lane = self.number, calls, "gave up on running calls at the deadline");
                 false
             }
         };
         self.calls.abort_all();
         while timeout_at(deadline, self.commits.join_next()).await.is_ok_and(|ended| ended.is_some()) {}
-        self.commit(clean);
+        let nothing_acts = self.ending.acts_until().is_none_or(|until| until <= Instant::now());
+        self.commit(mark.filter(|_| ended && nothing_acts));
         let last = Instant::now() + Duration::from_secs(5);
         while timeout_at(last, self.commits.join_next()).await.is_ok_and(|ended| ended.is_some()) {}
         Ok(())
+    }
+
+    /// Returns when all calls have ended but those that rest.
+    async fn all_ended(&mut self) -> Result<(), LaneFault> {
+        let ending = self.ending.clone();
+        loop {
+            let calls = self.calls.len();
+            tokio::select! {
+                biased;
+                () = ending.all_rest(calls) => return Ok(()),
+                Some(call) = self.calls.join_next() => self.finish(call?)?,
+            }
+        }
     }
 }
 

@@ -52,43 +52,49 @@ mod tests {
 
     const EXPIRY: Duration = Duration::from_secs(11);
 
-    /// An ownership of the lane: by whom, how long after the one before and for how long, in seconds, and whether what was
-    /// begun in it had ended in the end, with how many ownerships later that was said.
-    type Ownership = (usize, u64, u64, Option<usize>);
+    /// An ownership of the lane: by whom, how long after the one before and for how long, in seconds, whether the claim is
+    /// known to have come about, and whether what was begun in it had ended in the end, with how many ownerships later that
+    /// was said.
+    type Ownership = (usize, u64, u64, bool, Option<usize>);
 
     fn history() -> impl Strategy<Value = Vec<Ownership>> {
         let said = prop::option::of(prop_oneof![3 => Just(0usize), 1 => 1usize..4]);
-        prop::collection::vec((0usize..3, 0u64..12, 0u64..25, said), 0..12)
+        let claimed = prop::bool::weighted(0.9);
+        prop::collection::vec((0usize..3, 0u64..12, 0u64..25, claimed, said), 0..12)
     }
 
     proptest! {
         /// Whoever owned the lane, in whatever order, and lost it again, also while it waited: once an owner begins, no write
-        /// of any other ownership can act. A write may begin in an ownership's last moment. What one process says comes in
-        /// order.
+        /// of any other ownership can act. A write may begin in an ownership's last moment, and what is said of its end come
+        /// at any time.
         #[test]
         fn after_the_wait_nothing_acts_any_more(history in history()) {
             let (mut now, mut mark, mut acts_until) = (Duration::ZERO, None, Duration::ZERO);
-            // What stands committed: nothing, an open lane, or one handed over by somebody.
+            // What stands committed: nothing, an open lane, or one handed over in some ownership.
             let (mut stands, mut late): (Option<Option<usize>>, Vec<(usize, usize)>) = (None, Vec::new());
-            let mut known: [Option<Duration>; 3] = [None; 3];
-            for (number, (who, later, long, ended)) in history.into_iter().enumerate() {
-                for (_, by) in late.extract_if(.., |(said, by)| *said <= number || *by == who) {
+            // Of each process, the mark of its last ownership and when it had begun all that it began.
+            let mut known: [Option<(usize, Duration)>; 3] = [None; 3];
+            for (number, (who, later, long, certain, ended)) in history.into_iter().enumerate() {
+                for (_, by) in late.extract_if(.., |(said, _)| *said <= number) {
                     stands = Some(Some(by));
                 }
                 let claimed = now + Duration::from_secs(later);
                 now = claimed + Duration::from_secs(long);
-                let before = known[who].filter(|_| mark == Some(who));
-                let since = before.unwrap_or(claimed);
+                let before = known[who].take().filter(|(own, _)| mark == Some(*own));
                 let clean = stands.is_none_or(|by| by.is_some() && by == mark);
+                mark = Some(number);
+                if !certain {
+                    continue;
+                }
+                let since = before.map_or(claimed, |(_, since)| since);
                 let begins = claimed + Before::judge(clean, before.is_some(), claimed - since).wait(EXPIRY);
-                mark = Some(who);
                 if begins > now {
-                    known[who] = Some(since);
+                    known[who] = Some((number, since));
                     continue;
                 }
                 prop_assert!(begins >= acts_until, "{who} begins at {begins:?}, something acts until {acts_until:?}");
-                (stands, known[who]) = (Some(ended.filter(|after| *after == 0).map(|_| who)), Some(now));
-                late.extend(ended.filter(|after| *after > 0).map(|after| (number + after, who)));
+                (stands, known[who]) = (Some(ended.filter(|after| *after == 0).map(|_| number)), Some((number, now)));
+                late.extend(ended.filter(|after| *after > 0).map(|after| (number + after, number)));
                 acts_until = if ended.is_some() { Duration::ZERO } else { now + EXPIRY };
             }
         }

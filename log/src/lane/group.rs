@@ -2,24 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use futures::{StreamExt, stream};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::actor::{Command, Ended, Lane, LaneConfig, LaneFault};
+use super::actor::{Assignment, Command, Ended, Lane, LaneConfig, LaneFault};
 use super::before::Before;
 use super::handler::{Handler, Repeat};
 use super::lease::Lease;
 use super::opening::{Begun, Opening};
 use super::source::Source;
 use super::watch::{TopicNow, Watch};
+use crate::clock::Ids;
 use crate::contract::{Log, Membership, OwnershipChange, Pulse, Reader};
 use crate::error::LogError;
 use crate::mark::Mark;
@@ -40,8 +42,8 @@ pub struct LaneGroup {
     pub group: String,
     /// This process's name in the group, kept over restarts.
     pub member: String,
-    /// What this process marks its lanes with.
-    pub mark: Mark,
+    /// Makes the marks of claims.
+    pub ids: Ids,
     /// The lanes topic: its partitions are the lanes.
     pub lanes_topic: TopicName,
     /// What is read.
@@ -58,8 +60,8 @@ pub struct LaneGroup {
     pub discover_now: Arc<Notify>,
     /// Told which lanes are owned and prepared.
     pub owned: watch::Sender<BTreeSet<i32>>,
-    /// Extended with every sign of life that the group answers; none where nobody goes by it.
-    pub lease: Option<Lease>,
+    /// Extended with every sign of life that the group answers. Nothing is committed without.
+    pub lease: Lease,
 }
 
 /// Why the lanes stopped.
@@ -94,12 +96,20 @@ struct Owned {
     prepared: bool,
 }
 
+/// What goes on while lanes begin.
+enum Step {
+    Prepared(i32),
+    Opened(i32, (usize, TopicPartition), Result<Assignment, LogError>),
+}
+
 /// What a claim has found out.
 #[derive(Clone, Copy)]
 struct Claimed {
-    /// Who owned the lane last, where that is known.
+    /// The claim's own mark.
+    mark: Mark,
+    /// That of the claim before, where it is known.
     last: Option<Mark>,
-    /// Whether that was this process, which knows when it stopped.
+    /// Whether that one was this process's, which knows when it had stopped.
     ourselves: bool,
     /// By when whoever owned the lane before had begun all that they began.
     since: Instant,
@@ -118,8 +128,10 @@ struct Running {
     lanes_count: i32,
     readers: Vec<Arc<dyn Reader>>,
     lanes: BTreeMap<i32, Owned>,
-    /// When work on a lane that was ours had stopped; taken by the next claim.
-    stopped: BTreeMap<i32, Instant>,
+    /// When work on a lane that was ours had stopped, and the mark that it bore; taken by the next claim.
+    stopped: BTreeMap<i32, (Mark, Instant)>,
+    /// Questions under way of what stands committed.
+    looks: JoinSet<()>,
     ended: mpsc::UnboundedSender<Ended>,
     /// The topics as they were last seen, by source, with whether they may be read.
     topics: BTreeMap<(usize, TopicName), (TopicNow, bool)>,
@@ -170,6 +182,7 @@ impl LaneGroup {
             readers,
             lanes: BTreeMap::new(),
             stopped: BTreeMap::new(),
+            looks: JoinSet::new(),
             ended,
             topics: BTreeMap::new(),
             again: None,
@@ -207,6 +220,18 @@ impl LaneGroup {
     }
 }
 
+impl LaneGroup {
+    /// Tells which lanes are owned and prepared.
+    fn tell(&self, lanes: &BTreeMap<i32, Owned>) {
+        let ready = lanes.iter().filter(|(_, owned)| owned.prepared).map(|(lane, _)| *lane).collect();
+        self.owned.send_if_modified(|owned| {
+            let changed = *owned != ready;
+            *owned = ready;
+            changed
+        });
+    }
+}
+
 impl Running {
     /// Lanes come and go. One that comes begins only when no further change is known: while the broker is away and back
     /// again, it may be gone by now.
@@ -240,7 +265,7 @@ impl Running {
     }
 
     fn has_stopped(&mut self, lane: i32, claimed: Option<Claimed>, prepared: bool) {
-        self.stopped.extend(claimed.map(|claimed| (lane, claimed.stopped(prepared))));
+        self.stopped.extend(claimed.map(|claimed| (lane, (claimed.mark, claimed.stopped(prepared)))));
     }
 
     /// Looks up the topics of every source and gives each owned lane the partitions that it does not read yet. A
@@ -269,6 +294,7 @@ impl Running {
             }
         }
         self.stop_to_rewind().await;
+        self.look_at_commits();
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
@@ -286,34 +312,80 @@ impl Running {
         Ok(())
     }
 
-    /// Prepares the lanes that are new, and gives all lanes the partitions that they do not read yet, many at a time. May be
-    /// given up at any time.
+    /// Prepares the lanes that are new, or that get what was not handed over, and gives all lanes the partitions that they do
+    /// not read yet, many at a time. No lane waits for another: preparing one can take as long as a write stays acceptable
+    /// to a store. May be given up at any time.
     async fn begin(&mut self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) {
-        let begun = self.prepare(found).await;
-        for lane in begun.keys() {
-            self.lanes.entry(*lane).and_modify(|owned| owned.prepared = true);
-        }
+        let begun = self.committed(found).await;
         let Self { spec, readers, topics, lanes, again, .. } = self;
         let opening = Opening { sources: &spec.sources, handler: &spec.handler, watch: &spec.watch, readers, topics };
-        let all = begun.into_iter().flat_map(|(lane, partitions)| partitions.into_iter().map(move |at| (lane, at)));
-        let open = async |(lane, begun): (i32, Begun)| {
-            let at = (begun.number, begun.partition.clone());
-            (lane, at, opening.open(begun).await)
+        let prepare = async |(lane, before, partitions): (i32, Option<Before>, Vec<Begun>)| {
+            if let Some(before) = before {
+                spec.handler.prepare(lane, before).await;
+            }
+            (lane, partitions)
         };
-        let mut opened = pin!(stream::iter(all).map(open).buffer_unordered(AT_ONCE));
-        while let Some((lane, at, opened)) = opened.next().await {
-            match (opened, lanes.get_mut(&lane)) {
-                (Ok(assignment), Some(owned)) => {
+        let turns = Semaphore::new(AT_ONCE);
+        let open = async |lane: i32, begun: Begun| {
+            // Never closed.
+            let _turn = turns.acquire().await;
+            let at = (begun.number, begun.partition.clone());
+            Step::Opened(lane, at, opening.open(begun).await)
+        };
+        let steps = |(lane, partitions): (i32, Vec<Begun>)| {
+            let opened: FuturesUnordered<_> = partitions.into_iter().map(|begun| open(lane, begun)).collect();
+            stream::once(ready(Step::Prepared(lane))).chain(opened)
+        };
+        let judged = begun
+            .into_iter()
+            .map(|(lane, partitions)| (lane, lanes.get(&lane).and_then(|owned| owned.before(&partitions)), partitions));
+        let prepared: FuturesUnordered<_> = judged.map(prepare).collect();
+        let mut steps = pin!(prepared.flat_map_unordered(None, steps));
+        while let Some(step) = steps.next().await {
+            match step {
+                Step::Prepared(lane) => {
+                    lanes.entry(lane).and_modify(|owned| owned.prepared = true);
+                    spec.tell(lanes);
+                }
+                Step::Opened(lane, at, Ok(assignment)) => {
+                    let Some(owned) = lanes.get_mut(&lane) else { continue };
                     owned.assigned.insert(at);
                     // A lane that has died is found by its task's result.
                     let _ = owned.commands.send(Command::Assign(Box::new(assignment)));
                 }
-                (Ok(_), None) => {}
-                (Err(error), _) => {
+                Step::Opened(lane, at, Err(error)) => {
                     *again = Some(LATER);
                     tracing::warn!(lane, partition = %at.1, %error, "a partition could not be assigned; trying again");
                 }
             }
+        }
+    }
+
+    /// Asks beside everything else what stands committed of all that is read, and tells the lanes.
+    fn look_at_commits(&mut self) {
+        while self.looks.try_join_next().is_some() {}
+        if !self.looks.is_empty() {
+            return;
+        }
+        for (number, source) in self.spec.sources.iter().enumerate() {
+            let mut lanes = BTreeMap::new();
+            for owned in self.lanes.values() {
+                let assigned = owned.assigned.iter().filter(|(of, _)| *of == number);
+                lanes.extend(assigned.map(|(_, partition)| (partition.clone(), owned.commands.downgrade())));
+            }
+            let (log, group) = (Arc::clone(&source.log), source.group.clone());
+            self.looks.spawn(async move {
+                let partitions: Vec<_> = lanes.keys().cloned().collect();
+                match log.committed(&group, &partitions).await {
+                    Ok(mut committed) => {
+                        for (partition, lane) in lanes {
+                            let stands = committed.remove(&partition);
+                            let _ = lane.upgrade().map(|lane| lane.send(Command::Stands(partition, stands)));
+                        }
+                    }
+                    Err(error) => tracing::debug!(%group, %error, "what stands committed could not be looked at"),
+                }
+            });
         }
     }
 
@@ -405,55 +477,36 @@ impl Running {
         }
         // Taken before the mark is put: when that fails, one's own mark found the next time proves nothing.
         let stopped: BTreeMap<_, _> = new.iter().filter_map(|lane| self.stopped.remove_entry(lane)).collect();
-        let asked = self.spec.lease.as_ref().map(|lease| (lease, lease.now()));
-        let last = membership.claim(&new, self.spec.mark).await?;
+        let (mark, asked) = (Mark(self.spec.ids.seed()), self.spec.lease.now());
+        let last = membership.claim(&new, mark).await?;
         let now = Instant::now();
-        if let Some((lease, asked)) = asked {
-            lease.extend(asked + membership.session());
-        }
+        self.spec.lease.extend(asked.saturating_add(membership.session()));
         for (lane, owned) in self.lanes.iter_mut().filter(|(_, owned)| owned.claimed.is_none()) {
             let last = last.get(lane).copied();
-            let before = stopped.get(lane).filter(|_| last == Some(self.spec.mark));
-            owned.claimed = Some(Claimed { last, ourselves: before.is_some(), since: before.copied().unwrap_or(now) });
+            let before = stopped.get(lane).filter(|(mark, _)| last == Some(*mark)).map(|(_, since)| *since);
+            owned.claimed = Some(Claimed { mark, last, ourselves: before.is_some(), since: before.unwrap_or(now) });
         }
         Ok(())
     }
 
-    /// Reads what was committed of the partitions that the claimed lanes do not read yet, and prepares all at once the lanes
-    /// that are new, or that get what was not handed over: it can take as long as a write stays acceptable to a store.
-    /// Nothing is changed by it.
-    async fn prepare(&self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) -> BTreeMap<i32, Vec<Begun>> {
-        let begun = self.committed(found).await;
-        let handler = &self.spec.handler;
-        let new = begun.iter().filter_map(|(lane, partitions)| {
-            let owned = self.lanes.get(lane)?;
-            let Claimed { last, ourselves, since } = owned.claimed?;
-            let clean = partitions.iter().all(|begun| begun.clean(last));
-            (!owned.prepared || !clean).then(|| (*lane, Before::judge(clean, ourselves, since.elapsed())))
-        });
-        join_all(new.map(|(lane, before)| handler.prepare(lane, before))).await;
-        begun
-    }
-
-    /// The partitions that each claimed lane does not read yet, with what was committed of them; lanes are told what is of
-    /// those that they do read. A lane of which that cannot be known now is left out.
+    /// The partitions that each claimed lane does not read yet, with what was committed of them. A lane of which that
+    /// cannot be known now is left out.
     async fn committed(&self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) -> BTreeMap<i32, Vec<Begun>> {
         let claimed = self.lanes.iter().filter(|(_, owned)| owned.claimed.is_some());
         let mut begun: BTreeMap<i32, Vec<Begun>> = claimed.map(|(lane, _)| (*lane, Vec::new())).collect();
         for (number, source) in self.spec.sources.iter().enumerate() {
-            let ours = |(lane, (of, _)): &(i32, &(usize, TopicPartition))| *of == number && begun.contains_key(lane);
+            let new = |(lane, partition): &(i32, &(usize, TopicPartition))| {
+                partition.0 == number
+                    && begun.contains_key(lane)
+                    && self.lanes.get(lane).is_some_and(|owned| !owned.assigned.contains(*partition))
+            };
             let all = found.iter().flat_map(|(lane, partitions)| partitions.iter().map(|partition| (*lane, partition)));
-            let (lanes, all): (Vec<i32>, Vec<_>) = all.filter(ours).map(|(lane, (_, at))| (lane, at.clone())).unzip();
-            match source.log.committed(&source.group, &all).await {
+            let (lanes, new): (Vec<i32>, Vec<_>) = all.filter(new).map(|(lane, (_, at))| (lane, at.clone())).unzip();
+            match source.log.committed(&source.group, &new).await {
                 Ok(mut committed) => {
-                    for (lane, partition) in lanes.into_iter().zip(all) {
+                    for (lane, partition) in lanes.into_iter().zip(new) {
                         let committed = committed.remove(&partition);
-                        let at = (number, partition);
-                        match self.lanes.get(&lane).filter(|owned| owned.assigned.contains(&at)) {
-                            // A lane that has died is found by its task's result.
-                            Some(owned) => drop(owned.commands.send(Command::Stands(at.1, committed))),
-                            None => begun.entry(lane).or_default().push(Begun { number, partition: at.1, committed }),
-                        }
+                        begun.entry(lane).or_default().push(Begun { number, partition, committed });
                     }
                 }
                 Err(error) => {
@@ -470,7 +523,8 @@ impl Running {
         for lane in lanes {
             let Some(owned) = self.lanes.remove(lane) else { continue };
             let (done, answer) = oneshot::channel();
-            let _ = owned.commands.send(Command::Drain(done));
+            let mark = owned.claimed.map(|claimed| claimed.mark);
+            let _ = owned.commands.send(Command::Drain(mark, done));
             draining.push((*lane, owned.task, (owned.claimed, owned.prepared), answer));
         }
         self.tell();
@@ -527,18 +581,12 @@ impl Running {
     }
 
     fn tell(&self) {
-        let ready = self.lanes.iter().filter(|(_, owned)| owned.prepared).map(|(lane, _)| *lane).collect();
-        self.spec.owned.send_if_modified(|owned| {
-            let changed = *owned != ready;
-            *owned = ready;
-            changed
-        });
+        self.spec.tell(&self.lanes);
     }
 }
 
 /// Gives signs of life and extends the lease by those that are answered.
-async fn beat(lease: Option<Lease>, pulse: Arc<dyn Pulse>, session: Duration) -> Infallible {
-    let Some(lease) = lease else { return std::future::pending().await };
+async fn beat(lease: Lease, pulse: Arc<dyn Pulse>, session: Duration) -> Infallible {
     let mut beats = interval(session / BEATS);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -546,7 +594,7 @@ async fn beat(lease: Option<Lease>, pulse: Arc<dyn Pulse>, session: Duration) ->
         let asked = lease.now();
         // An answer that takes as long as it would be good for is not waited for.
         match timeout(session, pulse.beat()).await {
-            Ok(Ok(true)) => lease.extend(asked + session),
+            Ok(Ok(true)) => lease.extend(asked.saturating_add(session)),
             Ok(Ok(false)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "the group does not answer whether the lanes are still ours"),
             Err(_) => tracing::debug!("the group is silent about whether the lanes are still ours"),
@@ -555,6 +603,13 @@ async fn beat(lease: Option<Lease>, pulse: Arc<dyn Pulse>, session: Duration) ->
 }
 
 impl Owned {
+    /// How the lane is to be prepared that gets these partitions, unless it is and all of them were handed over.
+    fn before(&self, partitions: &[Begun]) -> Option<Before> {
+        let Claimed { last, ourselves, since, .. } = self.claimed?;
+        let clean = partitions.iter().all(|begun| begun.clean(last));
+        (!self.prepared || !clean).then(|| Before::judge(clean, ourselves, since.elapsed()))
+    }
+
     /// Stops reading a partition and returns when nothing of it is under way to the log. A lane that has died is found
     /// by its task's result.
     async fn stop(&mut self, assigned: &(usize, TopicPartition)) {
@@ -567,7 +622,7 @@ impl Owned {
 
 fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<Ended>) -> Owned {
     let (commands, inbox) = mpsc::unbounded_channel();
-    let lane = Lane::new((number, spec.mark), spec.config.clone(), Arc::clone(&spec.handler), ended);
+    let lane = Lane::new(number, spec.config.clone(), Arc::clone(&spec.handler), spec.lease.clone(), ended);
     let task = tokio::spawn(lane.run(inbox));
     Owned { commands, task, assigned: BTreeSet::new(), claimed: None, prepared: false }
 }

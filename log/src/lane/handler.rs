@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::before::Before;
-use super::rest::Rest;
+use super::ending::Ending;
 use crate::record::Fetched;
 use crate::topic::{TopicName, TopicPartition};
 
@@ -22,7 +22,8 @@ use crate::topic::{TopicName, TopicPartition};
 /// - A call that has called [`Slot::give_back`] has not done them: their partition is read no further, nothing of it
 ///   stays in memory, and it begins again where it was committed once its topic is wanted again.
 /// - A call may be dropped at any await (lane lost, shutdown past its deadline); its records come again. Of a lane that
-///   is handed over, a call that waits in [`Slot::idle`] is dropped there without any deadline.
+///   given up, a call that waits in [`Slot::idle`] is dropped there at once: it holds no lock across that, and has said
+///   by [`Slot::may_act`] before what it may have left behind at a store.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// By what the record is kept in order, nearly always the bytes of `bucket/key`.
@@ -73,23 +74,23 @@ pub struct Repeat {
 pub struct Slot {
     all: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
-    rest: Rest,
+    ending: Ending,
     given_back: bool,
 }
 
 impl Slot {
     /// Waits for a share of `all`; for good where the lane is to end before there is one.
-    pub(super) async fn acquire(all: Arc<Semaphore>, rest: Rest) -> Self {
+    pub(super) async fn acquire(all: Arc<Semaphore>, ending: Ending) -> Self {
         // The semaphore is never closed, so an error cannot come; without a permit the call merely goes on unshared.
-        let held = rest.unless_ending(Arc::clone(&all).acquire_owned()).await.ok();
-        Self { all, held, rest, given_back: false }
+        let held = ending.unless_begun(Arc::clone(&all).acquire_owned()).await.ok();
+        Self { all, held, ending, given_back: false }
     }
 
     /// A slot of its own, for calls outside a lane (tests, the release of a hold).
     #[must_use]
     pub fn free() -> Self {
         let all = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        Self { all, held: None, rest: Rest::new(), given_back: false }
+        Self { all, held: None, ending: Ending::new(), given_back: false }
     }
 
     /// Says that the records of this call are not done, and that their partition is not to be read for now. The call
@@ -106,24 +107,24 @@ impl Slot {
 
     /// Waits for something slow (a backoff, a hold, a doubt's answer) without taking up the lane's concurrency; the
     /// share is taken back before this returns. Other keys go on meanwhile, this key waits. Does not return where the
-    /// lane is to be handed over: the call is dropped here, and the next owner does its records.
+    /// lane is to end: the call is dropped here, and the lane's next owner does its records.
     pub async fn idle<T>(&mut self, wait: impl Future<Output = T>) -> T {
         self.held = None;
         let shared = async { (wait.await, Arc::clone(&self.all).acquire_owned().await.ok()) };
-        let (result, held) = self.rest.unless_ending(shared).await;
+        let (result, held) = self.ending.unless_begun(shared).await;
         self.held = held;
         result
     }
 
-    /// Says that it is not known what became of a write of this call, which may act until then: before, the lane is not
-    /// said to be handed over.
+    /// Says that it is not known what became of a write of this call, which may act until then: a lane that ends earlier is
+    /// not handed over.
     pub fn may_act(&self, until: Instant) {
-        self.rest.may_act(until);
+        self.ending.may_act(until);
     }
 
     /// Until when such a write of the lane may act, where there was one.
     #[must_use]
     pub fn acts_until(&self) -> Option<Instant> {
-        self.rest.acts_until()
+        self.ending.acts_until()
     }
 }

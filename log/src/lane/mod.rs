@@ -3,24 +3,18 @@
 
 mod actor;
 mod before;
+mod ending;
 mod group;
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-mod handing_over;
 mod handler;
 mod lease;
 mod opening;
 mod queue;
-mod rest;
 mod room;
 mod source;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 mod tests;
 mod watch;
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-mod watched;
 
 pub use actor::{LaneConfig, LaneFault};
 pub use before::Before;

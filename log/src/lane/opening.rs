@@ -22,11 +22,11 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// Whether nobody's writes may still be under way: nobody read it before, or the lane's `last` owner handed it over.
-    /// Another's word may have come late, and says nothing of who came after.
+    /// Whether nobody's writes may still be under way: nobody read it before, or it was handed over in the ownership whose
+    /// mark was found last. Another's word may have come late, and says nothing of who came after.
     pub(super) fn clean(&self, last: Option<Mark>) -> bool {
-        let Some(committed) = &self.committed else { return true };
-        Ledger::restore(committed).is_ok_and(|ledger| ledger.handed_over_by().is_some_and(|by| Some(by) == last))
+        let handed_over = |ledger: Ledger| last.is_some() && ledger.handed_over_by() == last;
+        self.committed.as_ref().is_none_or(|committed| Ledger::restore(committed).is_ok_and(handed_over))
     }
 }
 

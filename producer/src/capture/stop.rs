@@ -176,7 +176,7 @@ impl Capture {
             return Ok(trial.missing.clone());
         }
         let begun = Instant::now();
-        let missing = match slot.idle(self.parts.site.missing_permissions(bucket)).await {
+        let missing = match self.parts.site.missing_permissions(bucket).await {
             Err(refused) if refused.means() == AtCapture::Denied => vec![refused.to_string()],
             tried => tried?.into_iter().filter(|permission| needed(permission)).collect(),
         };

@@ -19,7 +19,7 @@ use twinlog_index::{Index, MemoryIndex};
 use twinlog_log::backoff::Backoff;
 use twinlog_log::clock::Ids;
 use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lease, Source, Unwatched};
-use twinlog_log::{Heard, Log, Mark, Tell, TopicName};
+use twinlog_log::{Heard, Log, Tell, TopicName};
 use twinlog_producer::{BucketSettings, CaptureConfig, Freshness, Producer};
 use twinlog_schemas::Fact;
 use twinlog_site::fault::{Fault, FaultySite, SeededFaults};
@@ -183,10 +183,7 @@ impl Machine {
         self.gate.open();
         self.lease = match world.planted {
             Some(Planted::LanesForGranted) => Lease::endless(),
-            _ => {
-                let began = Instant::now();
-                Lease::new(Arc::new(move || began.elapsed()))
-            }
+            _ => granted(),
         };
         let (tail, following) = Tail::start(self.tail(&doubts, &ids), stop_tail.clone());
         let capture = self.capture(place, &tail, &ids)?;
@@ -352,13 +349,13 @@ impl Machine {
         wants: Arc<dyn Fn(&TopicName) -> bool + Send + Sync>,
         stop: &CancellationToken,
     ) -> JoinHandle<()> {
-        let mark = Mark(self.dice.seed());
         let (world, place) = (Arc::clone(&self.world), &self.world.places[self.at]);
+        let ids = Ids::new(Arc::clone(&place.clock), self.dice.seed());
         let group = LaneGroup {
             home: self.home(),
             group: world.topics.group(&place.name, &format!("{purpose}-lanes")),
             member: self.member.clone(),
-            mark,
+            ids,
             lanes_topic: world.topics.lanes(&place.name),
             sources: vec![Source::of(self.home(), world.topics.group(&place.name, purpose), wants)],
             handler,
@@ -367,7 +364,7 @@ impl Machine {
             discover_every: Duration::from_secs(30),
             discover_now: Arc::new(Notify::new()),
             owned: watch::Sender::new(BTreeSet::new()),
-            lease: (purpose == PURPOSES[1]).then(|| self.lease.clone()),
+            lease: if purpose == PURPOSES[1] { self.lease.clone() } else { granted() },
         };
         let (stop, member) = (stop.clone(), self.member.clone());
         tokio::spawn(async move {
@@ -379,6 +376,12 @@ impl Machine {
 }
 
 /// The way of one write, which takes up to `way`, but for those that are late or sent twice.
+/// A lease that lasts as its group grants it.
+fn granted() -> Lease {
+    let began = Instant::now();
+    Lease::new(Arc::new(move || began.elapsed()))
+}
+
 fn transit((way, late, doubled): (Duration, u32, u32), dice: &Mutex<Dice>) -> Transit {
     let mut dice = dice.lock().unwrap_or_else(PoisonError::into_inner);
     let twice = dice.chance(doubled);

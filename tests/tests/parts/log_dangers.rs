@@ -13,9 +13,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use twinlog_log::clock::{Ids, SystemClock};
 use twinlog_log::conformance::{record, spec};
-use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lost, Slot, Source, TopicNow, Watch};
-use twinlog_log::{Fetched, KafkaConfig, KafkaLog, Log, Mark, TopicName, TopicPartition};
+use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lease, Lost, Slot, Source, TopicNow, Watch};
+use twinlog_log::{Fetched, KafkaConfig, KafkaLog, Log, TopicName, TopicPartition};
 use twinlog_tests::server::{Kafka, Life};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -120,7 +121,7 @@ impl Running {
             home: Arc::clone(&home),
             group: "lanes-group".to_owned(),
             member: "one".to_owned(),
-            mark: Mark(1),
+            ids: Ids::new(Arc::new(SystemClock), 1),
             lanes_topic: spec("lanes", 1).name,
             sources: vec![Source::of(home, "apply".into(), Arc::new(|name| name.as_str() == "data"))],
             handler: Arc::<Reader>::clone(reader),
@@ -128,7 +129,7 @@ impl Running {
             config: LaneConfig { commit_every: Duration::from_millis(100), ..LaneConfig::default() },
             discover_every: Duration::from_secs(1),
             discover_now: Arc::default(),
-            lease: None,
+            lease: Lease::endless(),
             owned: watch::Sender::new(BTreeSet::new()),
         };
         let stop = CancellationToken::new();

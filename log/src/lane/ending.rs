@@ -1,4 +1,4 @@
-//! Calls that rest: once their lane is to end, what only waits never goes on.
+//! What a lane that is to end and its calls say to each other: what only waits never goes on, and holds nobody up.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,47 +6,46 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// What a lane and its calls tell each other about the lane's end.
+/// The end of a lane. Clones are of the same lane.
 #[derive(Clone)]
-pub(super) struct Rest(Arc<watch::Sender<State>>);
+pub(super) struct Ending(Arc<watch::Sender<State>>);
 
 #[derive(Clone, Copy)]
 struct State {
-    /// The lane is to end.
-    ending: bool,
+    begun: bool,
     /// Calls that will do nothing any more.
     resting: usize,
     /// Until when a write may act of which nobody knows what became of it.
     acts_until: Option<Instant>,
 }
 
-impl Rest {
+impl Ending {
     pub(super) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(State { ending: false, resting: 0, acts_until: None })))
+        Self(Arc::new(watch::Sender::new(State { begun: false, resting: 0, acts_until: None })))
     }
 
     /// From now on, waits do not end.
     pub(super) fn begin(&self) {
-        self.0.send_modify(|state| state.ending = true);
+        self.0.send_modify(|state| state.begun = true);
     }
 
-    /// What `wait` yields; for a lane that is to end before it does, nothing ever.
-    pub(super) async fn unless_ending<T>(&self, wait: impl Future<Output = T>) -> T {
-        let ending = async {
+    /// What `wait` yields. Where the lane is to end before it does, `wait` is dropped and this never returns: the call rests.
+    pub(super) async fn unless_begun<T>(&self, wait: impl Future<Output = T>) -> T {
+        let begun = async {
             // The sender is ours, so this cannot fail.
-            let _ = self.0.subscribe().wait_for(|state| state.ending).await;
+            let _ = self.0.subscribe().wait_for(|state| state.begun).await;
         };
         tokio::select! {
             biased;
             result = wait => return result,
-            () = ending => {}
+            () = begun => {}
         }
-        self.0.send_modify(|state| state.resting += 1);
+        let _resting = Resting::one_more(self);
         std::future::pending().await
     }
 
     /// Waits until so many calls rest.
-    pub(super) async fn reached(&self, calls: usize) {
+    pub(super) async fn all_rest(&self, calls: usize) {
         let _ = self.0.subscribe().wait_for(|state| state.resting >= calls).await;
     }
 
@@ -61,5 +60,21 @@ impl Rest {
     /// Until when such a write may act.
     pub(super) fn acts_until(&self) -> Option<Instant> {
         self.0.borrow().acts_until
+    }
+}
+
+/// A call that rests, while this lives.
+struct Resting<'a>(&'a Ending);
+
+impl<'a> Resting<'a> {
+    fn one_more(ending: &'a Ending) -> Self {
+        ending.0.send_modify(|state| state.resting += 1);
+        Self(ending)
+    }
+}
+
+impl Drop for Resting<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|state| state.resting -= 1);
     }
 }

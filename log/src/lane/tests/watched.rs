@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::tests::{Recorder, Running, committed, data, group, log_with, put, topic, watched};
-use super::{LaneConfig, Lost, TopicNow, Watch};
+use super::super::{LaneConfig, Lost, TopicNow, Watch};
+use super::{Recorder, Running, committed, data, group, log_with, put, topic, watched};
 use crate::memory::{MemoryLog, spec};
 use crate::topic::{TopicName, TopicPartition};
 use crate::{Committed, Log};

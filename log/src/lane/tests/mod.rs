@@ -1,5 +1,9 @@
 //! Lanes on the in-memory log, on simulated time.
 
+mod handing_over;
+mod watched;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,26 +15,27 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Before, Handler, LaneConfig, LaneError, LaneGroup, Lease, Repeat, Slot, Source, Unwatched, Watch};
+use crate::clock::{Ids, SystemClock};
 use crate::memory::{MemoryLog, SESSION, spec};
-use crate::{Fetched, Headers, Ledger, Log, Mark, Position, Record, TopicName, TopicPartition};
+use crate::{Fetched, Headers, Ledger, Log, Position, Record, TopicName, TopicPartition};
 
 /// Remembers what it handled, and keeps a key waiting while its gate is closed.
 #[derive(Default)]
-pub(super) struct Recorder {
-    pub(super) handled: Mutex<Vec<(String, i64)>>,
-    pub(super) prepared: Mutex<Vec<(i32, Before)>>,
-    pub(super) gaps: Mutex<Vec<(i64, i64)>>,
-    pub(super) closed: Mutex<Option<Bytes>>,
+struct Recorder {
+    handled: Mutex<Vec<(String, i64)>>,
+    prepared: Mutex<Vec<(i32, Before)>>,
+    gaps: Mutex<Vec<(i64, i64)>>,
+    closed: Mutex<Option<Bytes>>,
     /// Whether a call that is kept waiting keeps its share of the lane.
-    pub(super) busy: bool,
+    busy: bool,
     /// For how long what a call that is kept waiting has sent may act.
-    pub(super) acts_for: Option<Duration>,
+    acts_for: Option<Duration>,
     /// The key whose records are given back.
-    pub(super) refused: Mutex<Option<Bytes>>,
+    refused: Mutex<Option<Bytes>>,
     /// For how long a write may act, which is waited out.
-    pub(super) expiry: Duration,
-    pub(super) again: Mutex<Option<mpsc::Sender<Repeat>>>,
-    pub(super) changed: Notify,
+    expiry: Duration,
+    again: Mutex<Option<mpsc::Sender<Repeat>>>,
+    changed: Notify,
 }
 
 #[async_trait]
@@ -79,7 +84,7 @@ impl Handler for Recorder {
 
 impl Recorder {
     /// Waits until so many lanes have been prepared.
-    pub(super) async fn prepared(&self, count: usize) -> Vec<(i32, Before)> {
+    async fn prepared(&self, count: usize) -> Vec<(i32, Before)> {
         loop {
             let changed = self.changed.notified();
             let prepared = self.prepared.lock().unwrap().clone();
@@ -91,7 +96,7 @@ impl Recorder {
     }
 
     /// How many records have been handled so far.
-    pub(super) fn so_far(&self) -> usize {
+    fn so_far(&self) -> usize {
         self.handled.lock().unwrap().len()
     }
 
@@ -107,7 +112,7 @@ impl Recorder {
     }
 
     /// Waits until so many records have been handled.
-    pub(super) async fn handled(&self, count: usize) -> Vec<(String, i64)> {
+    async fn handled(&self, count: usize) -> Vec<(String, i64)> {
         loop {
             let changed = self.changed.notified();
             let handled = self.handled.lock().unwrap().clone();
@@ -119,15 +124,15 @@ impl Recorder {
     }
 }
 
-pub(super) fn topic(name: &str) -> TopicName {
+fn topic(name: &str) -> TopicName {
     TopicName::new(name).unwrap()
 }
 
-pub(super) fn data(partition: i32) -> TopicPartition {
+fn data(partition: i32) -> TopicPartition {
     TopicPartition { topic: topic("data"), partition }
 }
 
-pub(super) async fn log_with(partitions: i32) -> MemoryLog {
+async fn log_with(partitions: i32) -> MemoryLog {
     let log = MemoryLog::new();
     for (name, partitions) in [("lanes", 2), ("data", partitions)] {
         log.create_topic(&spec(topic(name), partitions)).await.unwrap();
@@ -135,7 +140,7 @@ pub(super) async fn log_with(partitions: i32) -> MemoryLog {
     log
 }
 
-pub(super) async fn put(log: &MemoryLog, partition: i32, key: &str) {
+async fn put(log: &MemoryLog, partition: i32, key: &str) {
     let record = Record {
         topic: topic("data"),
         partition,
@@ -147,41 +152,29 @@ pub(super) async fn put(log: &MemoryLog, partition: i32, key: &str) {
     log.append(record).await.unwrap();
 }
 
-pub(super) fn run(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, config: LaneConfig) -> Running {
-    start(log, member, handler, (Arc::new(Unwatched), None), config)
+fn run(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, config: LaneConfig) -> Running {
+    watched(log, member, handler, Arc::new(Unwatched), config)
 }
 
-fn run_under(
-    log: &MemoryLog,
-    member: &str,
-    handler: &Arc<Recorder>,
-    config: LaneConfig,
-    lease: Option<Lease>,
-) -> Running {
-    start(log, member, handler, (Arc::new(Unwatched), lease), config)
+fn run_under(log: &MemoryLog, member: &str, handler: &Arc<Recorder>, lease: Lease) -> Running {
+    let group = group(log, member, handler, Arc::new(Unwatched), LaneConfig::default());
+    Running::start(LaneGroup { lease, ..group })
 }
 
-pub(super) fn watched(
+fn watched(
     log: &MemoryLog,
     member: &str,
     handler: &Arc<Recorder>,
     watch: Arc<dyn Watch>,
     config: LaneConfig,
 ) -> Running {
-    start(log, member, handler, (watch, None), config)
+    Running::start(group(log, member, handler, watch, config))
 }
 
-fn start(
-    log: &MemoryLog,
-    member: &str,
-    handler: &Arc<Recorder>,
-    (watch, lease): (Arc<dyn Watch>, Option<Lease>),
-    config: LaneConfig,
-) -> Running {
-    Running::start(LaneGroup { lease, ..group(log, member, handler, watch, config) })
-}
+/// Counts runs of processes: each has ids of its own.
+static RUNS: AtomicU64 = AtomicU64::new(0);
 
-pub(super) fn group(
+fn group(
     log: &MemoryLog,
     member: &str,
     handler: &Arc<Recorder>,
@@ -193,7 +186,7 @@ pub(super) fn group(
         home: Arc::clone(&home),
         group: "lanes-group".to_owned(),
         member: member.to_owned(),
-        mark: mark_of(member),
+        ids: Ids::new(Arc::new(SystemClock), RUNS.fetch_add(1, Ordering::SeqCst)),
         lanes_topic: topic("lanes"),
         sources: vec![Source::of(home, "apply".to_owned(), Arc::new(|name| name.as_str() == "data"))],
         handler: Arc::clone(handler) as Arc<dyn Handler>,
@@ -202,32 +195,28 @@ pub(super) fn group(
         discover_every: Duration::from_secs(5),
         discover_now: Arc::default(),
         owned: watch::Sender::default(),
-        lease: None,
+        lease: Lease::endless(),
     }
 }
 
-pub(super) fn mark_of(member: &str) -> Mark {
-    Mark(u64::try_from(member.len()).unwrap() << 8 | u64::from(member.as_bytes()[0]))
-}
-
-pub(super) struct Running {
+struct Running {
     stop: CancellationToken,
     task: JoinHandle<Result<(), LaneError>>,
 }
 
 impl Running {
-    pub(super) fn start(group: LaneGroup) -> Self {
+    fn start(group: LaneGroup) -> Self {
         let stop = CancellationToken::new();
         Self { stop: stop.clone(), task: tokio::spawn(group.run(stop)) }
     }
 
-    pub(super) async fn stopped(self) {
+    async fn stopped(self) {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
     }
 }
 
-pub(super) async fn committed(log: &MemoryLog, partition: i32) -> Ledger {
+async fn committed(log: &MemoryLog, partition: i32) -> Ledger {
     let commits = log.committed("apply", &[data(partition)]).await.unwrap();
     Ledger::restore(&commits[&data(partition)]).unwrap()
 }
@@ -267,7 +256,7 @@ async fn a_lease_holds_while_the_group_hears_from_its_member() {
     let began = Instant::now();
     let lease = Lease::new(Arc::new(move || began.elapsed()));
     assert!(!lease.holds());
-    let running = run_under(&log, "one", &Arc::default(), LaneConfig::default(), Some(lease.clone()));
+    let running = run_under(&log, "one", &Arc::default(), lease.clone());
     lease.held().await;
     tokio::time::sleep(10 * SESSION).await;
     assert!(lease.holds());

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::{StreamExt, stream};
 
 use crate::error::LogError;
 use crate::mark::Mark;
 use crate::record::{Fetched, Position, Record};
 use crate::topic::{Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec};
+
+/// Partitions that are asked about one by one, at a time.
+const ALONE_AT_ONCE: usize = 16;
 
 /// One Kafka cluster (or the in-memory log).
 ///
@@ -43,6 +47,12 @@ pub trait Log: Send + Sync + 'static {
     /// First offset and next offset of a partition.
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError>;
 
+    /// The ends of those of these partitions that can be told together; what is left out is to be asked about alone.
+    async fn ends_together(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Watermarks> {
+        let _ = partitions;
+        BTreeMap::new()
+    }
+
     /// The offset of the first record of a partition whose time is `at_ms` (milliseconds since the Unix epoch) or later;
     /// `None` where there is none.
     async fn offset_at(&self, partition: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError>;
@@ -70,6 +80,17 @@ pub trait Log: Send + Sync + 'static {
     /// Waits until everything appended is acknowledged, or `deadline` has passed (then an error that counts what is
     /// still in flight).
     async fn flush(&self, deadline: std::time::Duration) -> Result<(), LogError>;
+}
+
+impl dyn Log {
+    /// The ends of many partitions, as few questions as it takes; of one that could not be told, why.
+    pub async fn ends(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Result<Watermarks, LogError>> {
+        let together = self.ends_together(partitions).await;
+        let left = partitions.iter().filter(|at| !together.contains_key(*at));
+        let alone: Vec<_> = left.map(|at| async move { (at.clone(), self.watermarks(at).await) }).collect();
+        let alone: Vec<_> = stream::iter(alone).buffer_unordered(ALONE_AT_ONCE).collect().await;
+        together.into_iter().map(|(at, ends)| (at, Ok(ends))).chain(alone).collect()
+    }
 }
 
 /// Reads partitions that the caller assigns by hand.

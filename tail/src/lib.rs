@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use twinlog_index::{Index, IndexError};
-use twinlog_log::{Backoff, Log, LogError, TopicName, TopicPartition};
+use twinlog_log::{Backoff, Log, LogError, TopicInfo, TopicName, TopicPartition};
 use twinlog_schemas::Fact;
 use twinlog_schemas::codec::Codec;
 
@@ -40,6 +40,12 @@ pub struct Topic {
     pub name: TopicName,
     /// What it holds.
     pub kind: Kind,
+}
+
+impl Topic {
+    fn partitions(&self, info: &TopicInfo) -> Vec<TopicPartition> {
+        (0..info.partitions).map(|partition| TopicPartition { topic: self.name.clone(), partition }).collect()
+    }
 }
 
 /// What a tail is made of.
@@ -122,9 +128,8 @@ impl Tail {
 
     async fn wait_for(&self, topic: &Topic) -> Result<(), CatchUpError> {
         let Some(info) = topic.log.topic(&topic.name).await? else { return Ok(()) };
-        for partition in 0..info.partitions {
-            let partition = TopicPartition { topic: topic.name.clone(), partition };
-            let ends = topic.log.watermarks(&partition).await?;
+        for (partition, ends) in topic.log.ends(&topic.partitions(&info)).await {
+            let ends = ends?;
             if ends.next > ends.first {
                 self.progress.reaches(&partition, ends.next).await;
             }
@@ -138,9 +143,8 @@ impl Tail {
         let mut behind = 0;
         for topic in &self.topics {
             let Some(info) = topic.log.topic(&topic.name).await? else { continue };
-            for partition in 0..info.partitions {
-                let at = TopicPartition { topic: topic.name.clone(), partition };
-                let ends = topic.log.watermarks(&at).await?;
+            for (at, ends) in topic.log.ends(&topic.partitions(&info)).await {
+                let ends = ends?;
                 let next = positions.get(&follow::in_index(&at)).copied().unwrap_or(ends.first);
                 behind += ends.next.saturating_sub(next.max(ends.first)).max(0);
             }

@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Gauge;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use twinlog_log::clock::Clock;
-use twinlog_log::{Log, LogError, Reader, TopicName, TopicPartition};
+use twinlog_log::{Log, LogError, Reader, TopicName, TopicPartition, Watermarks};
 
 use super::meters::Metrics;
 use super::names;
@@ -22,8 +21,6 @@ use super::names;
 const FRESH: Duration = Duration::from_secs(1);
 /// A scrape waits no longer; what is not known by then is told the next time.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// Questions to a cluster at a time.
-const ASKING_AT_ONCE: usize = 16;
 
 /// The labels under which a topic is shown; `None` for topics that are not followed.
 pub type Labels = Arc<dyn Fn(&TopicName) -> Option<Vec<KeyValue>> + Send + Sync>;
@@ -154,15 +151,12 @@ type Of<'a> = (&'a Arc<dyn Log>, &'a str);
 
 async fn waiting((log, group): Of<'_>, partitions: Vec<TopicPartition>) -> Result<Vec<Waiting>, LogError> {
     let committed = log.committed(group, &partitions).await?;
-    let asked = stream::iter(partitions).map(|partition| {
-        let committed = committed.get(&partition).map(|committed| committed.offset);
-        async move {
-            let ends = log.watermarks(&partition).await?;
-            let from = committed.unwrap_or(ends.first).max(ends.first);
-            Ok(Waiting { partition, from, records: (ends.next - from).max(0) })
-        }
-    });
-    asked.buffer_unordered(ASKING_AT_ONCE).collect::<Vec<_>>().await.into_iter().collect()
+    let waits = |(partition, ends): (TopicPartition, Result<Watermarks, LogError>)| {
+        let ends = ends?;
+        let from = committed.get(&partition).map_or(ends.first, |committed| committed.offset.max(ends.first));
+        Ok(Waiting { partition, from, records: (ends.next - from).max(0) })
+    };
+    log.ends(&partitions).await.into_iter().map(waits).collect()
 }
 
 impl Seen {

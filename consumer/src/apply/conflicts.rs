@@ -41,7 +41,7 @@ impl Apply {
             category = conflict.contested.name(), tied = conflict.tied(), "conflict decided");
         self.parts.observer.conflict_decided(stream, &conflict);
         match told(&fact.version(), &conflict, here) {
-            Ok(event) => self.parts.tell.tell(event).await,
+            Ok(event) => slot.idle(self.parts.tell.tell(event)).await,
             Err(error) => tracing::error!(%error, "a conflict could not be encoded: nobody is told"),
         }
     }

@@ -78,7 +78,7 @@ impl Apply {
                 Err(error) => {
                     drop(seen);
                     tracing::debug!(%error, "the bucket's set-up could not be looked at; trying again");
-                    slot.idle(sleep(self.parts.config.backoff.first.max(Duration::from_secs(1)))).await;
+                    slot.rest(sleep(self.parts.config.backoff.first.max(Duration::from_secs(1)))).await;
                 }
             }
         }
@@ -91,9 +91,9 @@ impl Apply {
         }
         let released = self.parts.holds.released(direction);
         match self.parts.config.park_after {
-            Some(patience) => slot.idle(timeout(patience, released)).await.is_ok(),
+            Some(patience) => slot.rest(timeout(patience, released)).await.is_ok(),
             None => {
-                slot.idle(released).await;
+                slot.rest(released).await;
                 true
             }
         }

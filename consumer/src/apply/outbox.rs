@@ -47,7 +47,7 @@ impl Outbox {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::warn!(%topic, %error, "append failed; trying again");
-                    slot.idle(waits.wait()).await;
+                    slot.rest(waits.wait()).await;
                 }
             }
         }
@@ -89,7 +89,7 @@ impl Apply {
         let mut waits = self.parts.config.backoff.delays(self.parts.ids.seed());
         while let Err(error) = self.parts.index.merge(entries, None) {
             tracing::error!(%error, "the index could not be written: look at the state directory's disk");
-            slot.idle(waits.wait()).await;
+            slot.rest(waits.wait()).await;
         }
     }
 
@@ -101,7 +101,7 @@ impl Apply {
                 Ok(state) => return state,
                 Err(error) => {
                     tracing::error!(%error, "the index could not be read: look at the state directory's disk");
-                    slot.idle(waits.wait()).await;
+                    slot.rest(waits.wait()).await;
                 }
             }
         }
@@ -138,13 +138,13 @@ impl Apply {
 
     /// The barrier: waits for the sure door, asks the target's own site, and waits for the answer in the index.
     pub(super) async fn ask_here(&self, slot: &mut Slot, job: &Job<'_>) {
-        slot.idle(tokio::time::sleep(self.parts.config.sure_door_delay)).await;
+        slot.rest(tokio::time::sleep(self.parts.config.sure_door_delay)).await;
         let here = self.parts.here.name();
         loop {
             let id = self.parts.ids.event_id();
             let answered = self.parts.doubts.expect(id);
             self.notice(slot, None, here, (id, ExamineCause::Doubt), &job.version).await;
-            if slot.idle(tokio::time::timeout(self.parts.config.answer_within, answered)).await.is_ok() {
+            if slot.rest(tokio::time::timeout(self.parts.config.answer_within, answered)).await.is_ok() {
                 return;
             }
             tracing::warn!(site = %here, "no answer to a doubt: is this site's producer running? asking again");

@@ -107,7 +107,7 @@ impl Apply {
             if reached.breaker().is_open() { None } else { Some((turn, self.answers(job, end).await)) }
         };
         // What follows from it is not given up with a wait.
-        let Some((turn, answers)) = slot.idle(look).await else { return false };
+        let Some((turn, answers)) = slot.rest(look).await else { return false };
         let change = reached.breaker().looked(answers, self.parts.clock.now_us());
         drop(turn);
         let message = match change {
@@ -131,7 +131,7 @@ impl Apply {
             }
             None
         };
-        let Some(turn) = slot.idle(looks).await else { return };
+        let Some(turn) = slot.rest(looks).await else { return };
         let change = reached.breaker().looked(true, self.parts.clock.now_us());
         drop(turn);
         self.tell_breaker(job.source, end, change, "answers again").await;

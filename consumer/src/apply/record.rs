@@ -205,7 +205,7 @@ impl Apply {
         let reason = Reason::UnknownSchema;
         self.parts.holds.begin(Scope::Link(source.clone()), reason, message, schema_text).await;
         for _ in 0..30 {
-            slot.idle(tokio::time::sleep(Duration::from_secs(1))).await;
+            slot.rest(tokio::time::sleep(Duration::from_secs(1))).await;
             if schema.is_some_and(|schema| self.parts.codec.knows(schema)) {
                 break;
             }

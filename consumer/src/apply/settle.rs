@@ -132,7 +132,7 @@ impl Apply {
             self.target_answers(slot, job).await;
             if !self.parts.lease.holds() {
                 tracing::debug!("the group was not heard from for a session's time: waiting until it is");
-                slot.idle(self.parts.lease.held()).await;
+                slot.rest(self.parts.lease.held()).await;
             }
             let step = match bug::caught(self.step(slot, job, &mut progress, target_encrypts)).await {
                 Ok(step) => step,
@@ -215,7 +215,7 @@ impl Apply {
                 if !acted? {
                     return Ok(Step::Done(Outcome::Applied, rule));
                 }
-                if let Err(error) = slot.idle(self.parts.tail.caught_up(self.parts.config.catch_up)).await {
+                if let Err(error) = slot.rest(self.parts.tail.caught_up(self.parts.config.catch_up)).await {
                     tracing::warn!(%error, "looking at a slow write without the newest facts of a cluster");
                 }
                 (progress.applied, progress.must_read) = (true, true);
@@ -324,20 +324,20 @@ impl Apply {
                         Duration::ZERO
                     };
                 }
-                slot.idle(tokio::time::sleep(wait)).await;
+                slot.rest(tokio::time::sleep(wait)).await;
             }
             Verdict::Replan => {
                 progress.must_read = true;
                 progress.replans += 1;
                 if progress.replans > 1 {
-                    slot.idle(tokio::time::sleep(wait)).await;
+                    slot.rest(tokio::time::sleep(wait)).await;
                 }
             }
             Verdict::Superseded => {
                 if self.source_is_itself(slot, job).await {
                     return Err(Outcome::Superseded);
                 }
-                slot.idle(tokio::time::sleep(wait)).await;
+                slot.rest(tokio::time::sleep(wait)).await;
             }
             Verdict::HoldBucket(reason) => {
                 self.hold(&job.direction(), reason, &error.to_string()).await;
@@ -348,12 +348,12 @@ impl Apply {
                 Ok(false) if progress.refusals < REFUSALS => {
                     progress.refusals += 1;
                     progress.must_read = true;
-                    slot.idle(tokio::time::sleep(wait)).await;
+                    slot.rest(tokio::time::sleep(wait)).await;
                 }
                 Ok(false) => return Ok(Some(("access-denied", error.to_string()))),
                 Err(error) => {
                     tracing::debug!(%error, "the permissions could not be tried");
-                    slot.idle(tokio::time::sleep(wait)).await;
+                    slot.rest(tokio::time::sleep(wait)).await;
                 }
             },
             // What stands in the way may have come after the target was read, or it was not read at all.

@@ -64,7 +64,7 @@ impl Apply {
                 tracing::warn!(%error, "an unfinished upload cannot be aborted: the store's lifecycle must end it");
                 break;
             }
-            slot.idle(waits.wait()).await;
+            slot.rest(waits.wait()).await;
         }
         self.remember(slot, job, None).await;
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 
-use super::{Case, Outcome, numbers, partition, record, soon, take, values};
-use crate::contract::{Committed, Log};
+use super::{Case, Outcome, numbers, partition, record, soon, spec, take, values};
+use crate::contract::{Committed, Log, Watermarks};
 use crate::error::{LogError, LogErrorKind};
 use crate::record::Record;
 use crate::topic::TopicPartition;
@@ -74,6 +74,29 @@ pub(super) async fn offsets_out_of_range_are_errors(case: &Case<'_>) -> Outcome 
     drop(below);
     let mut inside = reader.assign(&trimmed, 5).await?;
     assert_eq!(values(&take(inside.as_mut(), 5).await?), numbers(5..10));
+    Ok(())
+}
+
+pub(super) async fn the_ends_of_many_are_those_of_each(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(3).await?;
+    let absent = spec(&format!("{}.absent", case.prefix), 1);
+    let [empty, filled, trimmed] = [0, 1, 2].map(|number| partition(&topic, number));
+    fill(log.as_ref(), &filled, 0..3).await?;
+    fill(log.as_ref(), &trimmed, 0..10).await?;
+    case.subject.trim(&trimmed, 5).await?;
+    let ends = log.ends(&[empty.clone(), filled.clone(), trimmed.clone()]).await;
+    let ends: Vec<_> = ends.into_iter().map(|(at, ends)| Ok((at, ends?))).collect::<Result<_, LogError>>()?;
+    let expected = [(&empty, 0, 0), (&filled, 0, 3), (&trimmed, 5, 10)];
+    assert_eq!(ends, expected.map(|(at, first, next)| (at.clone(), Watermarks { first, next })));
+
+    let (absent, beyond, unknown) = (partition(&absent, 0), partition(&topic, 7), Err(LogErrorKind::UnknownTopic));
+    let mixed = log.ends(&[filled.clone(), absent.clone(), beyond.clone(), trimmed.clone()]).await;
+    let mixed: BTreeMap<_, _> = mixed.into_iter().map(|(at, ends)| (at, ends.map_err(|error| error.kind))).collect();
+    let known = |first, next| Ok(Watermarks { first, next });
+    let expected = [(filled, known(0, 3)), (trimmed, known(5, 10)), (absent, unknown), (beyond, unknown)];
+    assert_eq!(mixed, BTreeMap::from(expected));
+    assert!(log.ends(&[]).await.is_empty());
     Ok(())
 }
 

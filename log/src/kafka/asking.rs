@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{IsError, KafkaError, KafkaResult};
 use rdkafka::metadata::MetadataTopic;
+use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bootstrap;
@@ -21,6 +21,9 @@ use super::identity;
 use crate::contract::Watermarks;
 use crate::error::{LogError, LogErrorKind};
 use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
+
+/// For how long many partitions are asked about together.
+const TOGETHER: Duration = Duration::from_secs(2);
 
 pub(super) struct Asking {
     client: Held<Arc<StreamConsumer<Told>>>,
@@ -122,6 +125,29 @@ impl Asking {
         .await
     }
 
+    /// One that does not exist or has no leader holds up the others, so this is not tried for long.
+    pub(super) async fn ends_together(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Watermarks> {
+        if partitions.len() < 2 {
+            return BTreeMap::new();
+        }
+        let asked = partitions.to_vec();
+        let told = self.ask("ends of partitions of", self.brokers.clone(), move |client, timeout| {
+            // What the protocol calls times are these two as well: `ListOffsets` of the Kafka protocol, -2 and -1.
+            let of =
+                |end: Offset| client.offsets_for_times(list(asked.iter().map(|at| (at, end)))?, timeout.min(TOGETHER));
+            let (first, next) = (of(Offset::Beginning)?, of(Offset::End)?);
+            let ends = asked.into_iter().filter_map(|at| {
+                let ends = Watermarks { first: offset(&first, &at)?, next: offset(&next, &at)? };
+                Some((at, ends))
+            });
+            Ok(ends.collect())
+        });
+        told.await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "asking about each partition alone");
+            BTreeMap::new()
+        })
+    }
+
     pub(super) async fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks, LogError> {
         // librdkafka waits for an unknown topic until its time is up.
         self.must_exist("watermarks of", at).await?;
@@ -133,6 +159,15 @@ impl Asking {
         };
         let wrong = |error: &KafkaError| log_error_told("watermarks of", at, error, &self.told);
         ask_elsewhere("watermarks of", at, timeout, question, wrong).await.inspect(|_| self.told.forget())
+    }
+}
+
+/// What was answered about a partition.
+fn offset(answers: &TopicPartitionList, at: &TopicPartition) -> Option<i64> {
+    let answer = answers.find_partition(at.topic.as_str(), at.partition)?;
+    match (answer.error(), answer.offset()) {
+        (Ok(()), Offset::Offset(offset)) => Some(offset),
+        _ => None,
     }
 }
 

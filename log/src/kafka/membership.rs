@@ -225,10 +225,13 @@ impl Membership for KafkaMembership {
         let before = ask_elsewhere("claim in", &self.group, CLAIM, read, wrong).await?;
         let write = move || client(&writing)?.commit(&put, CommitMode::Sync);
         ask_elsewhere("claim in", &self.group, CLAIM, write, wrong).await?;
+        // A loss is counted first and clears this then: whichever comes first, no sign of life names a lane that was lost.
+        let mut named = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
         if self.losses.load(Ordering::SeqCst) != losses {
             return Err(LogError::new("claim in", &self.group, LogErrorKind::Transient, LOST));
         }
-        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).extend(claimed);
+        named.extend(claimed);
+        drop(named);
         let mark = |element: &TopicPartitionListElem<'_>| Some((element.partition(), element.metadata().parse().ok()?));
         Ok(before.elements().iter().filter_map(mark).collect())
     }

@@ -159,6 +159,10 @@ impl Log for KafkaLog {
         self.asking.watermarks(partition).await
     }
 
+    async fn ends_together(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Watermarks> {
+        self.asking.ends_together(partitions).await
+    }
+
     async fn committed(
         &self,
         group: &str,

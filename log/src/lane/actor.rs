@@ -130,6 +130,8 @@ struct Partition {
     ledger: Ledger,
     /// Set by a finished record, taken by the next commit.
     dirty: bool,
+    /// What was committed last.
+    said: Committed,
     /// When it was last committed.
     committed: Instant,
     /// Room kept back while the ledger has too many finished offsets above an unfinished one.
@@ -228,7 +230,9 @@ impl Lane {
         let assignment = self.assignments;
         let reading = self.readers.spawn(read(records, room, assignment, self.arrive.clone()));
         let committed = Instant::now();
-        let state = Partition { reader, ledger, dirty: false, committed, withheld: Vec::new(), reading, assignment };
+        let said = ledger.commit();
+        let state =
+            Partition { reader, ledger, dirty: false, said, committed, withheld: Vec::new(), reading, assignment };
         if let Some(before) = self.partitions.insert(partition, state) {
             before.reading.abort();
         }
@@ -350,7 +354,7 @@ impl Lane {
     /// what it knew, since the log takes commits from anybody.
     fn stands(&mut self, name: &TopicPartition, committed: Option<&Committed>) {
         let Some(partition) = self.partitions.get_mut(name) else { return };
-        if !partition.dirty && self.commits.is_empty() && committed != Some(&partition.ledger.commit()) {
+        if !partition.dirty && self.commits.is_empty() && committed != Some(&partition.said) {
             tracing::debug!(lane = self.number, partition = %name, "committed again: something else stood there");
             partition.dirty = true;
         }
@@ -373,6 +377,7 @@ impl Lane {
             partition.committed = Instant::now();
             let ledger = &partition.ledger;
             let commit = handed_over_by.map_or_else(|| ledger.commit(), |mark| ledger.commit_handed_over(mark));
+            partition.said = commit.clone();
             due.push((name.clone(), Arc::clone(&partition.reader), commit));
         }
         due.into_iter().for_each(|(name, reader, commit)| self.send_commit(name, reader, commit));

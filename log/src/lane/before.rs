@@ -21,10 +21,9 @@ pub enum Before {
 }
 
 impl Before {
-    /// The rule. `clean`: every partition that the lane is to read was handed over by whose mark was found on the lane, or
-    /// never read. `ourselves`: the mark
-    /// found on the lane was that of this process, which knew then when it had stopped its work there. `ago`: how long
-    /// ago that was, or else, how long ago this process put its own mark.
+    /// The rule. `clean`: every partition that the lane is to read was handed over in the ownership whose mark was found on
+    /// the lane, or never read. `ourselves`: that ownership was this process's last, which knew then when it had stopped
+    /// its work there. `ago`: how long ago that was, or else, how long ago this process put its own mark.
     #[must_use]
     pub fn judge(clean: bool, ourselves: bool, ago: Duration) -> Self {
         match (clean, ourselves) {

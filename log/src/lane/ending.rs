@@ -24,7 +24,7 @@ impl Ending {
         Self(Arc::new(watch::Sender::new(State { begun: false, resting: 0, acts_until: None })))
     }
 
-    /// From now on, waits do not end.
+    /// From now on, no wait ends that has not ended yet.
     pub(super) fn begin(&self) {
         self.0.send_modify(|state| state.begun = true);
     }

@@ -2,23 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::future::ready;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::FuturesUnordered;
-use futures::{StreamExt, stream};
+use futures::future::join_all;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::actor::{Assignment, Command, Ended, Lane, LaneConfig, LaneFault};
+use super::actor::{Command, Ended, Lane, LaneConfig, LaneFault};
 use super::before::Before;
 use super::handler::{Handler, Repeat};
 use super::lease::Lease;
-use super::opening::{Begun, Opening};
+use super::opening::{Begun, Opening, Step};
 use super::source::Source;
 use super::watch::{TopicNow, Watch};
 use crate::clock::Ids;
@@ -94,12 +91,8 @@ struct Owned {
     /// Set once the lane bears our mark.
     claimed: Option<Claimed>,
     prepared: bool,
-}
-
-/// What goes on while lanes begin.
-enum Step {
-    Prepared(i32),
-    Opened(i32, (usize, TopicPartition), Result<Assignment, LogError>),
+    /// Partitions of which nothing of another's acts any more since this claim: it was handed over, or waited out.
+    waited: BTreeSet<(usize, TopicPartition)>,
 }
 
 /// What a claim has found out.
@@ -220,18 +213,6 @@ impl LaneGroup {
     }
 }
 
-impl LaneGroup {
-    /// Tells which lanes are owned and prepared.
-    fn tell(&self, lanes: &BTreeMap<i32, Owned>) {
-        let ready = lanes.iter().filter(|(_, owned)| owned.prepared).map(|(lane, _)| *lane).collect();
-        self.owned.send_if_modified(|owned| {
-            let changed = *owned != ready;
-            *owned = ready;
-            changed
-        });
-    }
-}
-
 impl Running {
     /// Lanes come and go. One that comes begins only when no further change is known: while the broker is away and back
     /// again, it may be gone by now.
@@ -313,52 +294,42 @@ impl Running {
     }
 
     /// Prepares the lanes that are new, or that get what was not handed over, and gives all lanes the partitions that they do
-    /// not read yet, many at a time. No lane waits for another: preparing one can take as long as a write stays acceptable
+    /// not read yet. No lane waits for another before it works: preparing one can take as long as a write stays acceptable
     /// to a store. May be given up at any time.
     async fn begin(&mut self, found: BTreeMap<i32, Vec<(usize, TopicPartition)>>) {
         let begun = self.committed(found).await;
         let Self { spec, readers, topics, lanes, again, .. } = self;
-        let opening = Opening { sources: &spec.sources, handler: &spec.handler, watch: &spec.watch, readers, topics };
-        let prepare = async |(lane, before, partitions): (i32, Option<Before>, Vec<Begun>)| {
-            if let Some(before) = before {
-                spec.handler.prepare(lane, before).await;
-            }
-            (lane, partitions)
-        };
-        let turns = Semaphore::new(AT_ONCE);
-        let open = async |lane: i32, begun: Begun| {
-            // Never closed.
-            let _turn = turns.acquire().await;
-            let at = (begun.number, begun.partition.clone());
-            Step::Opened(lane, at, opening.open(begun).await)
-        };
-        let steps = |(lane, partitions): (i32, Vec<Begun>)| {
-            let opened: FuturesUnordered<_> = partitions.into_iter().map(|begun| open(lane, begun)).collect();
-            stream::once(ready(Step::Prepared(lane))).chain(opened)
-        };
-        let judged = begun
+        let opening = Opening { spec, readers, topics, turns: Semaphore::new(AT_ONCE) };
+        let (steps, mut taken) = mpsc::unbounded_channel();
+        let begins: Vec<_> = begun
             .into_iter()
-            .map(|(lane, partitions)| (lane, lanes.get(&lane).and_then(|owned| owned.before(&partitions)), partitions));
-        let prepared: FuturesUnordered<_> = judged.map(prepare).collect();
-        let mut steps = pin!(prepared.flat_map_unordered(None, steps));
-        while let Some(step) = steps.next().await {
-            match step {
-                Step::Prepared(lane) => {
-                    lanes.entry(lane).and_modify(|owned| owned.prepared = true);
-                    spec.tell(lanes);
-                }
-                Step::Opened(lane, at, Ok(assignment)) => {
-                    let Some(owned) = lanes.get_mut(&lane) else { continue };
-                    owned.assigned.insert(at);
-                    // A lane that has died is found by its task's result.
-                    let _ = owned.commands.send(Command::Assign(Box::new(assignment)));
-                }
-                Step::Opened(lane, at, Err(error)) => {
-                    *again = Some(LATER);
-                    tracing::warn!(lane, partition = %at.1, %error, "a partition could not be assigned; trying again");
+            .map(|(lane, partitions)| {
+                let before = lanes.get(&lane).and_then(|owned| owned.before(&partitions));
+                opening.begin(lane, before, partitions, steps.clone())
+            })
+            .collect();
+        drop(steps);
+        let taking = async {
+            while let Some((lane, step)) = taken.recv().await {
+                let Some(owned) = lanes.get_mut(&lane) else { continue };
+                match step {
+                    Step::Prepared(partitions) => {
+                        owned.prepared = true;
+                        owned.waited.extend(partitions);
+                    }
+                    Step::Opened(at, Ok(assignment)) => {
+                        owned.assigned.insert(at);
+                        // A lane that has died is found by its task's result.
+                        let _ = owned.commands.send(Command::Assign(assignment));
+                    }
+                    Step::Opened((_, partition), Err(error)) => {
+                        *again = Some(LATER);
+                        tracing::warn!(lane, %partition, %error, "a partition could not be assigned; trying again");
+                    }
                 }
             }
-        }
+        };
+        tokio::join!(join_all(begins), taking);
     }
 
     /// Asks beside everything else what stands committed of all that is read, and tells the lanes.
@@ -372,6 +343,9 @@ impl Running {
             for owned in self.lanes.values() {
                 let assigned = owned.assigned.iter().filter(|(of, _)| *of == number);
                 lanes.extend(assigned.map(|(_, partition)| (partition.clone(), owned.commands.downgrade())));
+            }
+            if lanes.is_empty() {
+                continue;
             }
             let (log, group) = (Arc::clone(&source.log), source.group.clone());
             self.looks.spawn(async move {
@@ -403,6 +377,10 @@ impl Running {
         for (topic, TopicInfo { partitions, .. }) in wanted {
             let now = TopicNow { id: ids.get(&topic).copied(), partitions, lanes: self.lanes_count };
             let known = self.topics.get(&(number, topic.clone())).copied();
+            if now.id.is_none() && known.is_some_and(|(before, _)| before.id.is_some()) {
+                // Deleted since it was listed: it is gone the next time, or another one.
+                continue;
+            }
             let read = match known {
                 Some((before, true)) if before == now && !self.spec.watch.misses(&topic) => true,
                 _ => {
@@ -581,7 +559,12 @@ impl Running {
     }
 
     fn tell(&self) {
-        self.spec.tell(&self.lanes);
+        let ready = self.lanes.iter().filter(|(_, owned)| owned.prepared).map(|(lane, _)| *lane).collect();
+        self.spec.owned.send_if_modified(|owned| {
+            let changed = *owned != ready;
+            *owned = ready;
+            changed
+        });
     }
 }
 
@@ -606,7 +589,7 @@ impl Owned {
     /// How the lane is to be prepared that gets these partitions, unless it is and all of them were handed over.
     fn before(&self, partitions: &[Begun]) -> Option<Before> {
         let Claimed { last, ourselves, since, .. } = self.claimed?;
-        let clean = partitions.iter().all(|begun| begun.clean(last));
+        let clean = partitions.iter().all(|begun| self.waited.contains(&begun.at()) || begun.clean(last));
         (!self.prepared || !clean).then(|| Before::judge(clean, ourselves, since.elapsed()))
     }
 
@@ -624,5 +607,5 @@ fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<Ended>) -> 
     let (commands, inbox) = mpsc::unbounded_channel();
     let lane = Lane::new(number, spec.config.clone(), Arc::clone(&spec.handler), spec.lease.clone(), ended);
     let task = tokio::spawn(lane.run(inbox));
-    Owned { commands, task, assigned: BTreeSet::new(), claimed: None, prepared: false }
+    Owned { commands, task, assigned: BTreeSet::new(), claimed: None, prepared: false, waited: BTreeSet::new() }
 }

@@ -18,12 +18,12 @@ use crate::topic::{TopicName, TopicPartition};
 /// - Records with the same [`order_key`](Handler::order_key) are handled one call after the other, in the order in
 ///   which they were read; different keys in parallel, up to the lane's concurrency.
 /// - A call that returns has *done* its records: their offsets may be committed. There is no failure: whoever cannot
-///   do a record keeps trying, waiting in [`Slot::idle`], or writes it to a dead-letter topic and returns.
+///   do a record keeps trying, waiting in [`Slot::rest`], or writes it to a dead-letter topic and returns.
 /// - A call that has called [`Slot::give_back`] has not done them: their partition is read no further, nothing of it
 ///   stays in memory, and it begins again where it was committed once its topic is wanted again.
-/// - A call may be dropped at any await (lane lost, shutdown past its deadline); its records come again. Of a lane that
-///   given up, a call that waits in [`Slot::idle`] is dropped there at once: it holds no lock across that, and has said
-///   by [`Slot::may_act`] before what it may have left behind at a store.
+/// - A call may be dropped at any await (lane lost, shutdown past its deadline); its records come again. Where a lane is
+///   handed over, calls that wait in [`Slot::rest`] are given up at once: they hold no lock across that, and have said by
+///   [`Slot::may_act`] before what they may have left behind at a store.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// By what the record is kept in order, nearly always the bytes of `bucket/key`.
@@ -105,15 +105,20 @@ impl Slot {
         self.given_back
     }
 
-    /// Waits for something slow (a backoff, a hold, a doubt's answer) without taking up the lane's concurrency; the
-    /// share is taken back before this returns. Other keys go on meanwhile, this key waits. Does not return where the
-    /// lane is to end: the call is dropped here, and the lane's next owner does its records.
+    /// Waits for something slow without taking up the lane's concurrency; the share is taken back before this returns.
+    /// Other keys go on meanwhile, this key waits.
     pub async fn idle<T>(&mut self, wait: impl Future<Output = T>) -> T {
         self.held = None;
-        let shared = async { (wait.await, Arc::clone(&self.all).acquire_owned().await.ok()) };
-        let (result, held) = self.ending.unless_begun(shared).await;
-        self.held = held;
+        let result = wait.await;
+        self.held = Arc::clone(&self.all).acquire_owned().await.ok();
         result
+    }
+
+    /// As [`idle`](Self::idle), for what may take long: a backoff, a hold, a doubt's answer. Where the lane is to end before
+    /// it is over, this does not return: the call is as good as dropped here, and the lane's next owner does its records.
+    pub async fn rest<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let ending = self.ending.clone();
+        ending.unless_begun(self.idle(wait)).await
     }
 
     /// Says that it is not known what became of a write of this call, which may act until then: a lane that ends earlier is

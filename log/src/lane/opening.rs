@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::join_all;
+use tokio::sync::{Semaphore, mpsc};
+
 use super::actor::Assignment;
-use super::handler::Handler;
+use super::before::Before;
+use super::group::LaneGroup;
 use super::source::Source;
-use super::watch::{Lost, TopicNow, Watch};
-use crate::contract::{Committed, Reader};
-use crate::error::LogError;
+use super::watch::{Lost, TopicNow};
+use crate::contract::{Committed, Reader, Watermarks};
+use crate::error::{LogError, LogErrorKind};
 use crate::ledger::Ledger;
 use crate::mark::Mark;
 use crate::topic::{TopicId, TopicName, TopicPartition};
@@ -22,6 +26,10 @@ pub(super) struct Begun {
 }
 
 impl Begun {
+    pub(super) fn at(&self) -> (usize, TopicPartition) {
+        (self.number, self.partition.clone())
+    }
+
     /// Whether nobody's writes may still be under way: nobody read it before, or it was handed over in the ownership whose
     /// mark was found last. Another's word may have come late, and says nothing of who came after.
     pub(super) fn clean(&self, last: Option<Mark>) -> bool {
@@ -30,27 +38,82 @@ impl Begun {
     }
 }
 
-/// Opens partitions, any number at a time.
+/// How the beginning of a lane goes on.
+pub(super) enum Step {
+    /// It may work: nothing of another's acts any more of these partitions.
+    Prepared(Vec<(usize, TopicPartition)>),
+    /// A partition of it may be read, or not for now.
+    Opened((usize, TopicPartition), Result<Box<Assignment>, LogError>),
+}
+
+/// Lets lanes begin and opens partitions, any number beside each other.
 pub(super) struct Opening<'a> {
-    pub(super) sources: &'a [Source],
-    pub(super) handler: &'a Arc<dyn Handler>,
-    pub(super) watch: &'a Arc<dyn Watch>,
+    pub(super) spec: &'a LaneGroup,
     /// One for each source.
     pub(super) readers: &'a [Arc<dyn Reader>],
     /// The topics as they were last seen.
     pub(super) topics: &'a BTreeMap<(usize, TopicName), (TopicNow, bool)>,
+    /// As many as partitions may be opened at a time.
+    pub(super) turns: Semaphore,
 }
 
 impl Opening<'_> {
+    /// Prepares a lane, if it is to be, and opens its partitions; each step is told.
+    pub(super) async fn begin(
+        &self,
+        lane: i32,
+        before: Option<Before>,
+        partitions: Vec<Begun>,
+        steps: mpsc::UnboundedSender<(i32, Step)>,
+    ) {
+        // Nobody takes what is given up with this.
+        let tell = |step| drop(steps.send((lane, step)));
+        if let Some(before) = before {
+            self.spec.handler.prepare(lane, before).await;
+        }
+        tell(Step::Prepared(partitions.iter().map(Begun::at).collect()));
+        let ends = &self.ends(&partitions).await;
+        let opened = partitions.into_iter().map(async |begun| {
+            // Never closed.
+            let _turn = self.turns.acquire().await;
+            let at = begun.at();
+            let ends = ends.get(&at).copied();
+            tell(Step::Opened(at, self.open(begun, ends).await.map(Box::new)));
+        });
+        join_all(opened).await;
+    }
+
+    /// The ends of the partitions that can be told together.
+    async fn ends(&self, begun: &[Begun]) -> BTreeMap<(usize, TopicPartition), Watermarks> {
+        let of = async |(number, source): (usize, &Source)| {
+            let partitions = begun.iter().filter(|begun| begun.number == number).map(|begun| begun.partition.clone());
+            let ends = source.log.ends_together(&partitions.collect::<Vec<_>>()).await;
+            ends.into_iter().map(move |(partition, ends)| ((number, partition), ends))
+        };
+        join_all(self.spec.sources.iter().enumerate().map(of)).await.into_iter().flatten().collect()
+    }
+
     /// A partition, ready to be read.
-    pub(super) async fn open(&self, Begun { number, partition, committed }: Begun) -> Result<Assignment, LogError> {
-        let (ledger, rewound) = self.begin(number, &partition, committed).await?;
+    async fn open(
+        &self,
+        Begun { number, partition, committed }: Begun,
+        ends: Option<Watermarks>,
+    ) -> Result<Assignment, LogError> {
+        let ends = match ends {
+            Some(ends) => ends,
+            None => self.spec.sources[number].log.watermarks(&partition).await?,
+        };
+        let (ledger, rewound) = self.from(number, &partition, committed, ends).await?;
         // Before the first record is handled the log must say that this lane is being worked on, or an owner after
         // a crash would not know that writes of ours may still act.
         let reader = Arc::clone(&self.readers[number]);
+        if !self.spec.lease.holds() {
+            let why = "it is not known that the lanes of this process are still its own";
+            return Err(LogError::new("open", &partition, LogErrorKind::Transient, why));
+        }
         reader.commit(&partition, &ledger.commit()).await?;
         if let Some(offset) = rewound {
-            self.watch.rewound(&partition, offset).await;
+            self.spec.watch.rewound(&partition, offset).await;
         }
         let records = reader.assign(&partition, ledger.start()).await?;
         Ok(Assignment { partition, reader, records, ledger })
@@ -59,13 +122,13 @@ impl Opening<'_> {
     /// Where a partition's reading begins, and whether that was asked for. Records that nobody read and the log no longer
     /// has are told, never skipped silently; a commit of a topic that was deleted says nothing about the one that has its
     /// name now.
-    async fn begin(
+    async fn from(
         &self,
         number: usize,
         partition: &TopicPartition,
         committed: Option<Committed>,
+        ends: Watermarks,
     ) -> Result<(Ledger, Option<Option<i64>>), LogError> {
-        let ends = self.sources[number].log.watermarks(partition).await?;
         let id = self.id_of(number, &partition.topic);
         let anew = Ledger::at(ends.first).of(id);
         let ledger = committed.as_ref().map_or_else(|| Ledger::at(0), |committed| restored(partition, committed));
@@ -79,11 +142,11 @@ impl Opening<'_> {
             // Beyond the end: the topic was made anew, and what the old one still had is gone.
             let to = if from < ends.first { ends.first } else { ends.next };
             let records = ledger.undone_below(to);
-            self.handler.gap(partition, from, to).await;
-            self.watch.lost(&Lost { partition: partition.clone(), from, to, records }).await;
+            self.spec.handler.gap(partition, from, to).await;
+            self.spec.watch.lost(&Lost { partition: partition.clone(), from, to, records }).await;
             return Ok((anew, None));
         }
-        Ok(match self.watch.rewind(partition) {
+        Ok(match self.spec.watch.rewind(partition) {
             Some(offset) if offset < from => {
                 let offset = offset.max(ends.first);
                 (Ledger::at(offset).of(id), Some(Some(offset)))

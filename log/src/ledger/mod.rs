@@ -105,8 +105,8 @@ impl Ledger {
         self.commit_offset()
     }
 
-    /// The owner that said last, by [`Ledger::commit_handed_over`], that it had stopped all its work. Only of the partition's
-    /// last owner this says that nothing is under way: one that was stopped may say it after others have begun.
+    /// The owner that said by the commit, with [`Ledger::commit_handed_over`], that it had stopped all its work. Nothing is
+    /// under way only if there was no other since: one that was stopped may say so late.
     #[must_use]
     pub fn handed_over_by(&self) -> Option<Mark> {
         self.handed_over_by

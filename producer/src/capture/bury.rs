@@ -41,7 +41,7 @@ impl Capture {
             while let Err(error) = append().await {
                 tracing::error!(%error, "a dead letter cannot be written: trying again");
                 self.parts.observer.retried(error.operation);
-                slot.idle(delays.wait()).await;
+                slot.rest(delays.wait()).await;
             }
         }
     }

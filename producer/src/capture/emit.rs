@@ -140,7 +140,7 @@ impl Capture {
         while let Err(error) = self.partitions.append(record.clone()).await {
             tracing::error!(%error, "a topic of the site cannot be written: trying again");
             self.parts.observer.retried(error.operation);
-            slot.idle(delays.wait()).await;
+            slot.rest(delays.wait()).await;
         }
     }
 
@@ -159,7 +159,7 @@ impl Capture {
                     self.parts.observer.retried("index");
                 }
             }
-            slot.idle(delays.wait()).await;
+            slot.rest(delays.wait()).await;
         }
     }
 

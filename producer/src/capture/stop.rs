@@ -124,7 +124,7 @@ impl Capture {
             self.parts.observer.retried(error.operation());
             tracing::warn!(%error, "capture waits and tries again");
             let delays = attempts.delays.get_or_insert_with(|| AGAIN.delays(self.parts.ids.seed()));
-            slot.idle(delays.wait()).await;
+            slot.rest(delays.wait()).await;
         }
     }
 
@@ -176,7 +176,7 @@ impl Capture {
             return Ok(trial.missing.clone());
         }
         let begun = Instant::now();
-        let missing = match self.parts.site.missing_permissions(bucket).await {
+        let missing = match slot.idle(self.parts.site.missing_permissions(bucket)).await {
             Err(refused) if refused.means() == AtCapture::Denied => vec![refused.to_string()],
             tried => tried?.into_iter().filter(|permission| needed(permission)).collect(),
         };

@@ -149,8 +149,8 @@ impl Source<'_> {
             }
             let notice = named(cause, id);
             let outcome = decide(&here, &Telling::of(std::slice::from_ref(&notice)), &found, &state);
-            self.remember(id, &found);
             self.write(slot, &here, outcome, &state).await?;
+            self.remember(id, &found);
         }
         Ok(())
     }
@@ -226,14 +226,15 @@ impl Source<'_> {
         if let Some(how) = outcome.settled {
             self.capture.parts.observer.settled(self.bucket, how);
         }
-        for event in &outcome.events {
-            let times = event.kind != VersionKind::Removed && event.creates();
-            if times {
-                let told = Modified { ns: event.modified_at_ns, precision: event.modified_precision };
-                self.capture.remember_time(self.bucket, self.key, &here.version_id, told);
-            }
+        let created = outcome.events.iter().filter(|event| event.kind != VersionKind::Removed && event.creates());
+        let told = created.map(|event| Modified { ns: event.modified_at_ns, precision: event.modified_precision });
+        let told: Vec<_> = told.collect();
+        self.capture.emit(slot, here, outcome, state).await?;
+        // Not before: a call that is given up meanwhile has told nothing.
+        for time in told {
+            self.capture.remember_time(self.bucket, self.key, &here.version_id, time);
         }
-        self.capture.emit(slot, here, outcome, state).await
+        Ok(())
     }
 
     fn remember(&self, id: &VersionId, found: &Found) {

@@ -375,13 +375,13 @@ impl Machine {
     }
 }
 
-/// The way of one write, which takes up to `way`, but for those that are late or sent twice.
 /// A lease that lasts as its group grants it.
 fn granted() -> Lease {
     let began = Instant::now();
     Lease::new(Arc::new(move || began.elapsed()))
 }
 
+/// The way of one write, which takes up to `way`, but for those that are late or sent twice.
 fn transit((way, late, doubled): (Duration, u32, u32), dice: &Mutex<Dice>) -> Transit {
     let mut dice = dice.lock().unwrap_or_else(PoisonError::into_inner);
     let twice = dice.chance(doubled);

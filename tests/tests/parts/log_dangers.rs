@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use twinlog_log::clock::{Ids, SystemClock};
+use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_log::conformance::{record, spec};
 use twinlog_log::lane::{Handler, LaneConfig, LaneGroup, Lease, Lost, Slot, Source, TopicNow, Watch};
 use twinlog_log::{Fetched, KafkaConfig, KafkaLog, Log, TopicName, TopicPartition};
@@ -121,7 +121,7 @@ impl Running {
             home: Arc::clone(&home),
             group: "lanes-group".to_owned(),
             member: "one".to_owned(),
-            ids: Ids::new(Arc::new(SystemClock), 1),
+            ids: Ids::new(Arc::new(SystemClock), SystemClock.now_ns().unsigned_abs()),
             lanes_topic: spec("lanes", 1).name,
             sources: vec![Source::of(home, "apply".into(), Arc::new(|name| name.as_str() == "data"))],
             handler: Arc::<Reader>::clone(reader),

@@ -133,6 +133,7 @@ async fn who_may_have_lost_the_lanes_says_nothing() {
     assert_eq!(committed(&log, 0).await.start(), 1);
 
     put(&log, 0, "a").await;
+    handler.handled(2).await;
     *uptime.lock().unwrap() = Duration::from_secs(3_600);
     log.expel("lanes-group", "one");
     assert!(!lease.holds());

@@ -72,7 +72,7 @@ impl Handler for Recorder {
                 if self.busy {
                     self.changed.notified().await;
                 } else {
-                    slot.idle(self.changed.notified()).await;
+                    slot.rest(self.changed.notified()).await;
                 }
             }
             let name = String::from_utf8_lossy(&key).into_owned();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use twinlog_index::{Index, Merge};
 use twinlog_log::clock::Clock;
@@ -130,6 +131,25 @@ async fn a_multi_deletes_marker_is_found_by_its_time() {
         let marker = &events[1];
         assert_eq!(marker.modified_at_ns / 1_000_000, times[&marker.version_id] / 1_000_000);
         assert!(marker.modified_at_ns > events[0].modified_at_ns);
+    }
+}
+
+/// Scenario: the log refuses what is told of a multi-delete's marker, and the call is dropped before it tries again, as when
+/// its lane is lost; then the lane comes back to the same process.
+/// Guarantee: the marker is told.
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_marker_whose_telling_was_given_up_is_told() {
+    for quirks in both() {
+        let world = World::new(quirks).await;
+        world.put(b"a");
+        world.settle().await;
+        world.client.delete_many(&world.bucket, &[(world.key.clone(), None)]).pop().unwrap().unwrap();
+        world.take_in().await;
+        world.log.inject(None, Fault::Reject(LogErrorKind::Transient));
+        assert!(timeout(Duration::from_millis(1), world.capture_all()).await.is_err());
+        assert_eq!(world.log.unused(), 0);
+        world.capture_all().await;
+        assert_eq!(told(&world.events()[1..]), [(Told::Born, VersionKind::DeleteMarker)]);
     }
 }
 

@@ -125,6 +125,12 @@ impl World {
 
     /// Everything that the store has told since the last time, captured: each door's notices once.
     pub(super) async fn settle(&self) {
+        self.take_in().await;
+        self.capture_all().await;
+    }
+
+    /// Takes in everything that the store has told since the last time.
+    pub(super) async fn take_in(&self) {
         for notice in self.store.take_notices() {
             let door = match notice.door {
                 StoreDoor::Fast => Door::Fast,
@@ -133,7 +139,6 @@ impl World {
             };
             self.tell(&notice.json, door).await;
         }
-        self.capture_all().await;
     }
 
     /// Takes a notice in by a door.

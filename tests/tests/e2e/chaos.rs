@@ -7,8 +7,8 @@ use twinlog_tests::{
     soak::{Soak, Sort, run},
 };
 
-/// Enough for some troubles and a score of disturbances.
-const ACTS: u64 = 240;
+/// Enough for a few troubles and a dozen disturbances.
+const ACTS: u64 = 160;
 
 /// Scenario: one round of one seed. Guarantees: the sites are equal after it, by two comparers, and no change is dead but
 /// for a lock.

@@ -20,10 +20,13 @@ impl Conflicts {
         Self(Mutex::new(Newest::new(bound)))
     }
 
-    /// Whether this one was not told yet, as far as is remembered; it is from now on.
-    fn is_new(&self, version: &VersionRef, conflict: &Conflict) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.insert((version.clone(), conflict.clone()), ()).is_none()
+    /// Whether this one was told, as far as is remembered.
+    fn were_told(&self, of: &(VersionRef, Conflict)) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(of).is_some()
+    }
+
+    fn remember(&self, of: (VersionRef, Conflict)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(of, ());
     }
 }
 
@@ -33,17 +36,20 @@ impl Apply {
         let here = self.parts.here.name();
         let state = self.version(slot, &fact.version()).await;
         let Some(conflict) = decided(fact, &state, here) else { return };
-        if !self.conflicts.is_new(&fact.version(), &conflict) {
+        let of = (fact.version(), conflict);
+        if self.conflicts.were_told(&of) {
             return;
+        }
+        let (version, conflict) = &of;
+        match told(version, conflict, here) {
+            Ok(event) => slot.rest(self.parts.tell.tell(event)).await,
+            Err(error) => tracing::error!(%error, "a conflict could not be encoded: nobody is told"),
         }
         let stream = Stream { source: &conflict.winner.site, target: here, bucket: &fact.bucket };
         tracing::info!(winner = %conflict.winner.site, loser = %here, bucket = %fact.bucket,
             category = conflict.contested.name(), tied = conflict.tied(), "conflict decided");
-        self.parts.observer.conflict_decided(stream, &conflict);
-        match told(&fact.version(), &conflict, here) {
-            Ok(event) => slot.idle(self.parts.tell.tell(event)).await,
-            Err(error) => tracing::error!(%error, "a conflict could not be encoded: nobody is told"),
-        }
+        self.parts.observer.conflict_decided(stream, conflict);
+        self.conflicts.remember(of);
     }
 }
 

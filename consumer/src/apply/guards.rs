@@ -68,7 +68,7 @@ impl Apply {
                 continue;
             }
             let cell = self.guards.of(&direction);
-            let mut seen = slot.idle(cell.lock_owned()).await;
+            let mut seen = slot.rest(cell.lock_owned()).await;
             if let Some(fresh) = seen.filter(|seen| seen.at.elapsed() < self.guards.every) {
                 return Gate::Open { target_encrypts: fresh.target_encrypts };
             }
@@ -137,7 +137,7 @@ impl Apply {
         }
         let (direction, since) = (job.direction(), Instant::now());
         let cell = self.guards.of(&direction);
-        let mut seen = slot.idle(cell.lock_owned()).await;
+        let mut seen = slot.rest(cell.lock_owned()).await;
         // Many are gone at the same time; one look after the last of them is enough.
         if seen.is_some_and(|seen| seen.at >= since) {
             return true;
@@ -149,7 +149,7 @@ impl Apply {
     pub(super) async fn closed(&self, slot: &mut Slot, job: &Job<'_>, end: End) -> Result<bool, SiteError> {
         let direction = job.direction();
         let cell = self.guards.of(&direction);
-        let mut seen = slot.idle(cell.lock_owned()).await;
+        let mut seen = slot.rest(cell.lock_owned()).await;
         if self.parts.holds.reason(&direction).is_some() {
             return Ok(true);
         }

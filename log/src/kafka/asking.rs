@@ -22,7 +22,7 @@ use crate::contract::Watermarks;
 use crate::error::{LogError, LogErrorKind};
 use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
 
-/// For how long many partitions are asked about together.
+/// For how long many partitions are asked about together, each of their ends.
 const TOGETHER: Duration = Duration::from_secs(2);
 
 pub(super) struct Asking {
@@ -125,7 +125,8 @@ impl Asking {
         .await
     }
 
-    /// One that does not exist or has no leader holds up the others, so this is not tried for long.
+    /// A topic that is not known holds up all the others, so this is not tried for long; and an error of one partition is
+    /// one of all.
     pub(super) async fn ends_together(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Watermarks> {
         if partitions.len() < 2 {
             return BTreeMap::new();

@@ -378,7 +378,8 @@ impl Running {
             let now = TopicNow { id: ids.get(&topic).copied(), partitions, lanes: self.lanes_count };
             let known = self.topics.get(&(number, topic.clone())).copied();
             if now.id.is_none() && known.is_some_and(|(before, _)| before.id.is_some()) {
-                // Deleted since it was listed: it is gone the next time, or another one.
+                // Deleted since it was listed, most likely: it is gone the next time, or another one.
+                tracing::warn!(%topic, "the topic's id could not be told, as before: it is left as it is for now");
                 continue;
             }
             let read = match known {

@@ -37,7 +37,7 @@ pub trait Handler: Send + Sync + 'static {
     /// Called when a lane has been acquired, before its first record: the place to bring the index to the end of every
     /// reachable facts topic, and to wait until what the owner `before` had sent can no longer act. Dropped where the
     /// process is to stop, and where lanes come or go meanwhile: then it is called again. A lane that gets a partition which
-    /// was not handed over is prepared once more.
+    /// was not handed over, nor waited out since it was acquired, is prepared once more.
     async fn prepare(&self, lane: i32, before: Before) {
         let _ = (lane, before);
     }
@@ -106,7 +106,8 @@ impl Slot {
     }
 
     /// Waits for something slow without taking up the lane's concurrency; the share is taken back before this returns.
-    /// Other keys go on meanwhile, this key waits.
+    /// Other keys go on meanwhile, this key waits, and so does a lane that is to be handed over: for what is short, in a call
+    /// that has done something which the next owner would do again.
     pub async fn idle<T>(&mut self, wait: impl Future<Output = T>) -> T {
         self.held = None;
         let result = wait.await;

@@ -86,6 +86,8 @@ impl Opening<'_> {
     /// The ends of the partitions that can be told together.
     async fn ends(&self, begun: &[Begun]) -> BTreeMap<(usize, TopicPartition), Watermarks> {
         let of = async |(number, source): (usize, &Source)| {
+            // Never closed.
+            let _turn = self.turns.acquire().await;
             let partitions = begun.iter().filter(|begun| begun.number == number).map(|begun| begun.partition.clone());
             let ends = source.log.ends_together(&partitions.collect::<Vec<_>>()).await;
             ends.into_iter().map(move |(partition, ends)| ((number, partition), ends))
@@ -99,6 +101,7 @@ impl Opening<'_> {
         Begun { number, partition, committed }: Begun,
         ends: Option<Watermarks>,
     ) -> Result<Assignment, LogError> {
+        self.must_be_ours(&partition)?;
         let ends = match ends {
             Some(ends) => ends,
             None => self.spec.sources[number].log.watermarks(&partition).await?,
@@ -107,16 +110,20 @@ impl Opening<'_> {
         // Before the first record is handled the log must say that this lane is being worked on, or an owner after
         // a crash would not know that writes of ours may still act.
         let reader = Arc::clone(&self.readers[number]);
-        if !self.spec.lease.holds() {
-            let why = "it is not known that the lanes of this process are still its own";
-            return Err(LogError::new("open", &partition, LogErrorKind::Transient, why));
-        }
+        self.must_be_ours(&partition)?;
         reader.commit(&partition, &ledger.commit()).await?;
         if let Some(offset) = rewound {
             self.spec.watch.rewound(&partition, offset).await;
         }
         let records = reader.assign(&partition, ledger.start()).await?;
         Ok(Assignment { partition, reader, records, ledger })
+    }
+
+    /// Another owner may have said more of a partition, and told what is lost of it, since this process was stopped.
+    fn must_be_ours(&self, partition: &TopicPartition) -> Result<(), LogError> {
+        let why = "it is not known that the lanes of this process are still its own";
+        let error = || LogError::new("open", partition, LogErrorKind::Transient, why);
+        self.spec.lease.holds().then_some(()).ok_or_else(error)
     }
 
     /// Where a partition's reading begins, and whether that was asked for. Records that nobody read and the log no longer

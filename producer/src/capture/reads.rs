@@ -100,7 +100,7 @@ impl Source<'_> {
                 // Gone between the two: the next read says so.
                 (_, None) | (Reading::Absent, _) => {
                     unlisted += 1;
-                    slot.rest(delays.wait()).await;
+                    slot.idle(delays.wait()).await;
                 }
             }
         }
@@ -137,7 +137,7 @@ impl Source<'_> {
                 }
                 (_, entry) => {
                     unlisted += usize::from(entry.is_none());
-                    slot.rest(delays.wait()).await;
+                    slot.idle(delays.wait()).await;
                 }
             }
         }

@@ -171,7 +171,7 @@ impl Capture {
         if self.dirty.is_failing(bucket) {
             return Ok(Some("on record".to_owned()));
         }
-        let mut trials = slot.idle(self.trials.lock()).await;
+        let mut trials = slot.rest(self.trials.lock()).await;
         if let Some(trial) = trials.get(bucket).filter(|trial| trial.begun >= begun) {
             return Ok(trial.missing.clone());
         }

@@ -230,7 +230,8 @@ impl Source<'_> {
         let told = created.map(|event| Modified { ns: event.modified_at_ns, precision: event.modified_precision });
         let told: Vec<_> = told.collect();
         self.capture.emit(slot, here, outcome, state).await?;
-        // Not before: a call that is given up meanwhile has told nothing.
+        // Not before: a call that is given up meanwhile may have told nothing. Where it had, the version may be told once more
+        // with a time that differs by less than a millisecond, as after a restart.
         for time in told {
             self.capture.remember_time(self.bucket, self.key, &here.version_id, time);
         }

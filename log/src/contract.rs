@@ -20,7 +20,9 @@ const ALONE_AT_ONCE: usize = 16;
 /// - **Durability**: [`append`](Log::append) resolves once all in-sync replicas have the record (`acks=all`); an error
 ///   means that it may or may not stand in the log. Dropping the future does not take the record back.
 /// - **Order**: appends to one partition stand in the order in which `append` was *first polled*; the implementation
-///   retries transient broker errors itself (idempotent producer), without reordering and without duplicates.
+///   retries transient broker errors itself (idempotent producer), without reordering and without duplicates; but what
+///   was under way in several batches as its broker was restarted may stand there twice, again in order: of each producer
+///   and partition, Kafka's snapshot of producers remembers the last batch only.
 /// - **Who retries**: `append` keeps trying while the broker is away, up to the configured delivery time-out, then
 ///   answers a transient error; from there the caller decides.
 #[async_trait]

@@ -38,10 +38,10 @@ async fn kafka_conforms_and_survives_its_brokers_absence() {
     let config = KafkaConfig { delivery_timeout: PATIENCE, ..KafkaConfig::new(kafka.brokers(), "conformance") };
     let log = Arc::new(KafkaLog::connect(config).await.unwrap());
     conformance::run(&OnKafka(log.clone()), "conformance").await.unwrap();
-    nothing_is_lost_repeated_or_reordered_while_the_broker_is_away(&mut kafka, log).await;
+    nothing_is_lost_or_reordered_while_the_broker_is_away(&mut kafka, log).await;
 }
 
-async fn nothing_is_lost_repeated_or_reordered_while_the_broker_is_away(kafka: &mut Kafka, log: Arc<KafkaLog>) {
+async fn nothing_is_lost_or_reordered_while_the_broker_is_away(kafka: &mut Kafka, log: Arc<KafkaLog>) {
     let topic = spec("away", 1);
     log.create_topic(&topic).await.unwrap();
     let at = TopicPartition { topic: topic.name, partition: 0 };
@@ -85,12 +85,19 @@ async fn nothing_is_lost_repeated_or_reordered_while_the_broker_is_away(kafka: &
     enough.store(true, Ordering::Relaxed);
 
     let positions = appending.await.unwrap();
-    let count = i64::try_from(positions.len()).unwrap();
-    assert_eq!(positions, (0..count).collect::<Vec<_>>());
-    for n in 500..count {
+    assert!(positions.is_sorted_by(|one, next| one < next), "{positions:?}");
+    let (count, end) = (i64::try_from(positions.len()).unwrap(), positions.last().unwrap() + 1);
+    let mut values: Vec<i64> = Vec::new();
+    for n in 500..end {
         let read = tokio::time::timeout(PATIENCE, records.next()).await.unwrap().unwrap();
-        assert_eq!((read.position.offset, read.value.unwrap()), (n, n.to_string().into()));
+        assert_eq!(read.position.offset, n);
+        values.push(std::str::from_utf8(&read.value.unwrap()).unwrap().parse().unwrap());
     }
+    // Of what was under way as the broker went, no more than that may stand there twice, in order.
+    let under_way = values.len() - usize::try_from(count - 500).unwrap();
+    assert!(under_way <= 100, "{under_way} records repeated");
+    let next = values.iter().fold(500, |next, value| next + i64::from(*value == next));
+    assert_eq!(next, count, "each stands there, the first time in order: {values:?}");
     let committed = log.committed("away", std::slice::from_ref(&at)).await.unwrap();
     assert_eq!(committed.get(&at), Some(&commit));
 }

@@ -1,25 +1,24 @@
 //! The group of processes that share the lanes of a site: which lanes are ours, and which partitions they read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::actor::{Command, Ended, Lane, LaneConfig, LaneFault};
-use super::before::Before;
+use super::actor::{Command, Ended, LaneConfig, LaneFault};
 use super::handler::{Handler, Repeat};
 use super::lease::Lease;
 use super::opening::{Begun, Opening, Step};
+use super::owned::{Claimed, Owned};
 use super::source::Source;
 use super::watch::{TopicNow, Watch};
 use crate::clock::Ids;
-use crate::contract::{Log, Membership, OwnershipChange, Pulse, Reader};
+use crate::contract::{Log, Membership, OwnershipChange, Reader};
 use crate::error::LogError;
 use crate::mark::Mark;
 use crate::topic::{TopicInfo, TopicName, TopicPartition};
@@ -55,7 +54,7 @@ pub struct LaneGroup {
     pub discover_every: Duration,
     /// Wakes discovery at once (a bucket was enabled).
     pub discover_now: Arc<Notify>,
-    /// Told which lanes are owned and prepared.
+    /// Told which lanes are owned and prepared, once all that can begin have begun, or where some go.
     pub owned: watch::Sender<BTreeSet<i32>>,
     /// Extended with every sign of life that the group answers. Nothing is committed without.
     pub lease: Lease,
@@ -77,43 +76,8 @@ pub enum LaneError {
     },
 }
 
-/// How many signs of life a session's time has room for: so many may go unanswered in a row.
-const BEATS: u32 = 5;
-
 /// Records under way to be handled once more.
 const REPEATS: usize = 64;
-
-/// A lane that is ours. Dropping it closes its commands, which ends its task.
-struct Owned {
-    commands: mpsc::UnboundedSender<Command>,
-    task: JoinHandle<Result<(), LaneFault>>,
-    assigned: BTreeSet<(usize, TopicPartition)>,
-    /// Set once the lane bears our mark.
-    claimed: Option<Claimed>,
-    prepared: bool,
-    /// Partitions of which nothing of another's acts any more since this claim: it was handed over, or waited out.
-    waited: BTreeSet<(usize, TopicPartition)>,
-}
-
-/// What a claim has found out.
-#[derive(Clone, Copy)]
-struct Claimed {
-    /// The claim's own mark.
-    mark: Mark,
-    /// That of the claim before, where it is known.
-    last: Option<Mark>,
-    /// Whether that one was this process's, which knows when it had stopped.
-    ourselves: bool,
-    /// By when whoever owned the lane before had begun all that they began.
-    since: Instant,
-}
-
-impl Claimed {
-    /// By when all had begun, of an ownership that ends now as well: one that has not begun anything adds nothing.
-    fn stopped(self, prepared: bool) -> Instant {
-        if prepared { Instant::now() } else { self.since }
-    }
-}
 
 /// The group while it runs.
 struct Running {
@@ -145,7 +109,8 @@ impl LaneGroup {
             }));
         }
         let membership = self.home.join(&self.group, &self.member, &self.lanes_topic).await?;
-        let beating = beat(self.lease.clone(), membership.pulse(), membership.session());
+        let lease = self.lease.clone();
+        let beating = lease.keep(membership.pulse(), membership.session());
         // Beside the work, which may wait for long: a lane that begins must not end the lease of those at work.
         tokio::select! {
             biased;
@@ -221,7 +186,7 @@ impl Running {
             OwnershipChange::Acquired(lanes) => {
                 tracing::info!(?lanes, group = %self.spec.group, "lanes acquired");
                 for lane in lanes {
-                    self.lanes.entry(lane).or_insert_with(|| start(lane, &self.spec, self.ended.clone()));
+                    self.lanes.entry(lane).or_insert_with(|| Owned::start(lane, &self.spec, self.ended.clone()));
                 }
                 self.again = Some(Duration::ZERO);
             }
@@ -567,46 +532,4 @@ impl Running {
             changed
         });
     }
-}
-
-/// Gives signs of life and extends the lease by those that are answered.
-async fn beat(lease: Lease, pulse: Arc<dyn Pulse>, session: Duration) -> Infallible {
-    let mut beats = interval(session / BEATS);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        beats.tick().await;
-        let asked = lease.now();
-        // An answer that takes as long as it would be good for is not waited for.
-        match timeout(session, pulse.beat()).await {
-            Ok(Ok(true)) => lease.extend(asked.saturating_add(session)),
-            Ok(Ok(false)) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "the group does not answer whether the lanes are still ours"),
-            Err(_) => tracing::debug!("the group is silent about whether the lanes are still ours"),
-        }
-    }
-}
-
-impl Owned {
-    /// How the lane is to be prepared that gets these partitions, unless it is and all of them were handed over.
-    fn before(&self, partitions: &[Begun]) -> Option<Before> {
-        let Claimed { last, ourselves, since, .. } = self.claimed?;
-        let clean = partitions.iter().all(|begun| self.waited.contains(&begun.at()) || begun.clean(last));
-        (!self.prepared || !clean).then(|| Before::judge(clean, ourselves, since.elapsed()))
-    }
-
-    /// Stops reading a partition and returns when nothing of it is under way to the log. A lane that has died is found
-    /// by its task's result.
-    async fn stop(&mut self, assigned: &(usize, TopicPartition)) {
-        self.assigned.remove(assigned);
-        let (done, stopped) = oneshot::channel();
-        let _ = self.commands.send(Command::Stop(assigned.1.clone(), done));
-        let _ = stopped.await;
-    }
-}
-
-fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<Ended>) -> Owned {
-    let (commands, inbox) = mpsc::unbounded_channel();
-    let lane = Lane::new(number, spec.config.clone(), Arc::clone(&spec.handler), spec.lease.clone(), ended);
-    let task = tokio::spawn(lane.run(inbox));
-    Owned { commands, task, assigned: BTreeSet::new(), claimed: None, prepared: false, waited: BTreeSet::new() }
 }

@@ -6,11 +6,18 @@
 //! moment in which the sign was *sent*. Whoever owns the lanes next begins at the end of that time at the earliest, and
 //! then waits until what was signed before can act no longer ([`Before`](super::Before)).
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::contract::Pulse;
+
+/// How many signs of life a session's time has room for: so many may go unanswered in a row.
+const BEATS: u32 = 5;
 
 /// A clock for spans of time. It must go on while the process is stopped.
 pub type Uptime = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -57,6 +64,23 @@ impl Lease {
                 return;
             }
             extended.await;
+        }
+    }
+
+    /// Gives signs of life and extends the lease by those that are answered, until dropped.
+    pub(super) async fn keep(&self, pulse: Arc<dyn Pulse>, session: Duration) -> Infallible {
+        let mut beats = interval(session / BEATS);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beats.tick().await;
+            let asked = self.now();
+            // An answer that takes as long as it would be good for is not waited for.
+            match timeout(session, pulse.beat()).await {
+                Ok(Ok(true)) => self.extend(asked.saturating_add(session)),
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "the group does not answer whether the lanes are still ours"),
+                Err(_) => tracing::debug!("the group is silent about whether the lanes are still ours"),
+            }
         }
     }
 

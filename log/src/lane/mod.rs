@@ -8,6 +8,7 @@ mod group;
 mod handler;
 mod lease;
 mod opening;
+mod owned;
 mod queue;
 mod room;
 mod source;

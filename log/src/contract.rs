@@ -102,7 +102,8 @@ impl dyn Log {
 ///   and no other's. Polling goes on in the background whatever the caller does.
 #[async_trait]
 pub trait Reader: Send + Sync {
-    /// Assigns one partition from `offset` on and returns its stream. Dropping the [`PartitionReader`] unassigns it.
+    /// Assigns one partition from `offset` on and returns its stream. Dropping the [`PartitionReader`] unassigns it; so does
+    /// dropping this call before it has answered.
     /// An `offset` that the log no longer has (or does not have yet) is an error of kind
     /// [`crate::LogErrorKind::OffsetOutOfRange`] from the stream, never a silent jump.
     async fn assign(&self, partition: &TopicPartition, offset: i64) -> Result<Box<dyn PartitionReader>, LogError>;

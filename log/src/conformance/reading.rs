@@ -55,6 +55,29 @@ pub(super) async fn an_assignment_begins_where_it_is_told(case: &Case<'_>) -> Ou
     Ok(())
 }
 
+/// Given up before it is answered, and after, with the answer on its way.
+pub(super) async fn an_assignment_that_is_given_up_leaves_its_partition_free(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(2).await?;
+    let (at, other) = (partition(&topic, 0), partition(&topic, 1));
+    fill(log.as_ref(), &at, 0..1).await?;
+    let reader = log.reader(&case.prefix).await?;
+    // The topic is known from now on: the next calls need nothing but the assignment.
+    drop(reader.assign(&at, 0).await?);
+    for answered in [false, true] {
+        let mut given_up = reader.assign(&at, 0);
+        let _ = futures::poll!(given_up.as_mut());
+        if answered {
+            // Asked for later, and so answered later.
+            drop(reader.assign(&other, 0).await?);
+        }
+        drop(given_up);
+        let mut records = soon("the assignment", reader.assign(&at, 0)).await?;
+        assert_eq!(values(&take(records.as_mut(), 1).await?), numbers(0..1));
+    }
+    Ok(())
+}
+
 pub(super) async fn offsets_out_of_range_are_errors(case: &Case<'_>) -> Outcome {
     let log = case.log();
     let topic = case.topic(2).await?;

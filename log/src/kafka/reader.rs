@@ -34,8 +34,17 @@ type Queue = StreamPartitionQueue<Told>;
 const BATCH: usize = 512;
 
 enum Command {
-    Assign(TopicPartition, i64, oneshot::Sender<Result<Queue, LogError>>),
+    Assign(Wanted),
     Unassign(TopicPartition, Queue),
+}
+
+/// A partition that is to be read.
+struct Wanted {
+    /// What reads it once it has its queue. From then on dropping it unassigns the partition, wherever it is: an answer that
+    /// was sent may never be taken.
+    reader: KafkaPartitionReader,
+    offset: i64,
+    answer: oneshot::Sender<Result<KafkaPartitionReader, LogError>>,
 }
 
 pub(super) struct KafkaReader {
@@ -69,15 +78,11 @@ impl Reader for KafkaReader {
     async fn assign(&self, partition: &TopicPartition, offset: i64) -> Result<Box<dyn PartitionReader>, LogError> {
         self.must_exist(partition).await?;
         let ended = || LogError::new("assign", partition, LogErrorKind::Fatal, "the reader has ended");
-        let (answer, queue) = oneshot::channel();
-        self.commands.send(Command::Assign(partition.clone(), offset, answer)).map_err(|_| ended())?;
-        let queue = queue.await.map_err(|_| ended())??;
-        Ok(Box::new(KafkaPartitionReader {
-            queue: Some(queue),
-            commands: self.commands.clone(),
-            partition: partition.clone(),
-            failed: None,
-        }))
+        let (commands, partition) = (self.commands.clone(), partition.clone());
+        let reader = KafkaPartitionReader { queue: None, commands, partition, failed: None };
+        let (answer, assigned) = oneshot::channel();
+        self.commands.send(Command::Assign(Wanted { reader, offset, answer })).map_err(|_| ended())?;
+        Ok(Box::new(assigned.await.map_err(|_| ended())??))
     }
 
     async fn commit(&self, partition: &TopicPartition, commit: &Committed) -> Result<(), LogError> {
@@ -86,7 +91,7 @@ impl Reader for KafkaReader {
 }
 
 struct KafkaPartitionReader {
-    /// Taken by the destructor alone.
+    /// Given by the owner task, taken by the destructor.
     queue: Option<Queue>,
     commands: mpsc::UnboundedSender<Command>,
     partition: TopicPartition,
@@ -165,7 +170,13 @@ async fn own(client: Client, mut commands: mpsc::UnboundedReceiver<Command>) {
     }
 }
 
-type Wanted = (TopicPartition, i64, oneshot::Sender<Result<Queue, LogError>>);
+impl Wanted {
+    fn refuse(self, why: &str) {
+        let error = LogError::new("assign", &self.reader.partition, LogErrorKind::Fatal, why);
+        // Whoever asked may be gone.
+        drop(self.answer.send(Err(error)));
+    }
+}
 
 /// Consecutive commands of one kind, done together.
 enum Run {
@@ -177,8 +188,8 @@ fn runs(commands: impl Iterator<Item = Command>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for command in commands {
         match (command, runs.last_mut()) {
-            (Command::Assign(at, offset, answer), Some(Run::Assign(run))) => run.push((at, offset, answer)),
-            (Command::Assign(at, offset, answer), _) => runs.push(Run::Assign(vec![(at, offset, answer)])),
+            (Command::Assign(wanted), Some(Run::Assign(run))) => run.push(wanted),
+            (Command::Assign(wanted), _) => runs.push(Run::Assign(vec![wanted])),
             (Command::Unassign(at, queue), Some(Run::Unassign(run))) => run.push((at, queue)),
             (Command::Unassign(at, queue), _) => runs.push(Run::Unassign(vec![(at, queue)])),
         }
@@ -188,8 +199,10 @@ fn runs(commands: impl Iterator<Item = Command>) -> Vec<Run> {
 
 async fn assign(client: &Client, assigned: &mut BTreeSet<TopicPartition>, wanted: Vec<Wanted>) {
     let mut split = Vec::with_capacity(wanted.len());
-    for (at, offset, answer) in wanted {
-        let refusal = if offset < 0 {
+    // Nobody waits for the others any more; who asks again must find the partition free.
+    for wanted in wanted.into_iter().filter(|wanted| !wanted.answer.is_closed()) {
+        let Wanted { reader: KafkaPartitionReader { partition: at, .. }, offset, .. } = &wanted;
+        let refusal = if *offset < 0 {
             Some("a negative offset")
         } else if assigned.insert(at.clone()) {
             None
@@ -199,19 +212,20 @@ async fn assign(client: &Client, assigned: &mut BTreeSet<TopicPartition>, wanted
         let queue = match refusal {
             None => client.split_partition_queue(at.topic.as_str(), at.partition),
             Some(why) => {
-                drop(answer.send(Err(LogError::new("assign", &at, LogErrorKind::Fatal, why))));
+                wanted.refuse(why);
                 continue;
             }
         };
         match queue {
-            Some(queue) => split.push((at, offset, answer, queue)),
+            Some(queue) => split.push((wanted, queue)),
             None => {
-                assigned.remove(&at);
-                drop(answer.send(Err(LogError::new("assign", &at, LogErrorKind::Fatal, "no queue for it"))));
+                assigned.remove(at);
+                wanted.refuse("no queue for it");
             }
         }
     }
-    let outcome = match list(split.iter().map(|(at, offset, ..)| (at, Offset::Offset(*offset)))) {
+    let outcome = match list(split.iter().map(|(wanted, _)| (&wanted.reader.partition, Offset::Offset(wanted.offset))))
+    {
         Ok(_) if split.is_empty() => return,
         Ok(offsets) => {
             let client = client.clone();
@@ -221,18 +235,22 @@ async fn assign(client: &Client, assigned: &mut BTreeSet<TopicPartition>, wanted
         Err(error) => Ok(Err(error)),
     };
     let mut unwanted = Vec::new();
-    for (at, _, answer, queue) in split {
-        let answered = match &outcome {
-            Ok(Ok(())) => answer.send(Ok(queue)),
-            Ok(Err(error)) => answer.send(Err(log_error("assign", &at, error))),
-            Err(error) => answer.send(Err(error.clone())),
+    for (Wanted { mut reader, answer, .. }, queue) in split {
+        let error = match &outcome {
+            Ok(Ok(())) => {
+                reader.queue = Some(queue);
+                // Nobody waits for it any more.
+                if let Err(Ok(mut reader)) = answer.send(Ok(reader)) {
+                    unwanted.extend(reader.queue.take().map(|queue| (reader.partition.clone(), queue)));
+                }
+                continue;
+            }
+            Ok(Err(error)) => log_error("assign", &reader.partition, error),
+            Err(error) => error.clone(),
         };
-        match answered {
-            // Nobody waits for it any more.
-            Err(Ok(queue)) => unwanted.push((at, queue)),
-            _ if matches!(outcome, Ok(Ok(()))) => {}
-            _ => _ = assigned.remove(&at),
-        }
+        assigned.remove(&reader.partition);
+        // Whoever asked may be gone.
+        drop(answer.send(Err(error)));
     }
     if !unwanted.is_empty() {
         unassign(client, assigned, unwanted).await;

@@ -1,6 +1,7 @@
-//! Creating and deleting. The client lives for one call: operators' commands are rare.
+//! Creating and deleting: an operator's commands, which are rare.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use rdkafka::admin::{
@@ -19,8 +20,32 @@ use super::error::{kind_of, log_error, log_error_told};
 use crate::error::{LogError, LogErrorKind};
 use crate::topic::{Cleanup, Retention, TopicName, TopicPartition, TopicSpec};
 
+/// Makes the calls. Those that are under way together share a client, which ends with the last of them: enabling a bucket
+/// makes a dozen topics.
+pub(super) struct Administering {
+    config: KafkaConfig,
+    client: Mutex<Weak<AdminClient<Told>>>,
+}
+
+impl Administering {
+    pub(super) fn new(config: &KafkaConfig) -> Self {
+        Self { config: config.clone(), client: Mutex::default() }
+    }
+
+    fn client(&self) -> Result<Held<Arc<AdminClient<Told>>>, KafkaError> {
+        let mut shared = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = shared.upgrade() {
+            return Ok(Held::new(client));
+        }
+        let (told, _) = Told::new();
+        let client = Arc::new(AdminClient::from_config_and_context(&self.config.administering(), told)?);
+        *shared = Arc::downgrade(&client);
+        Ok(Held::new(client))
+    }
+}
+
 /// Asks for a topic. It may take a moment to be seen everywhere.
-pub(super) async fn create_topic(config: &KafkaConfig, spec: &TopicSpec) -> Result<(), LogError> {
+pub(super) async fn create_topic(by: &Administering, spec: &TopicSpec) -> Result<(), LogError> {
     let (retention_ms, retention_bytes) = (spec.retention_ms.to_string(), spec.retention_bytes.to_string());
     let (min_isr, max_bytes) = (spec.min_insync_replicas.to_string(), spec.max_message_bytes.to_string());
     let topic = NewTopic::new(spec.name.as_str(), spec.partitions, TopicReplication::Fixed(spec.replication_factor))
@@ -29,19 +54,19 @@ pub(super) async fn create_topic(config: &KafkaConfig, spec: &TopicSpec) -> Resu
         .set("retention.bytes", &retention_bytes)
         .set("min.insync.replicas", &min_isr)
         .set("max.message.bytes", &max_bytes);
-    let call = Call::new("create topic", spec.name.to_string(), config)?;
+    let call = Call::new("create topic", spec.name.to_string(), by)?;
     let outcome = call.client.create_topics([&topic], &call.options()).await;
     call.one(outcome.map(|results| results.into_iter().map(|r| r.map(drop).map_err(|(_, code)| code)).collect()))
 }
 
-pub(super) async fn delete_topic(config: &KafkaConfig, name: &TopicName) -> Result<(), LogError> {
-    let call = Call::new("delete topic", name.to_string(), config)?;
+pub(super) async fn delete_topic(by: &Administering, name: &TopicName) -> Result<(), LogError> {
+    let call = Call::new("delete topic", name.to_string(), by)?;
     let outcome = call.client.delete_topics(&[name.as_str()], &call.options()).await;
     call.one(outcome.map(|results| results.into_iter().map(|r| r.map(drop).map_err(|(_, code)| code)).collect()))
 }
 
-pub(super) async fn trim(config: &KafkaConfig, at: &TopicPartition, before: i64) -> Result<(), LogError> {
-    let call = Call::new("trim", at.to_string(), config)?;
+pub(super) async fn trim(by: &Administering, at: &TopicPartition, before: i64) -> Result<(), LogError> {
+    let call = Call::new("trim", at.to_string(), by)?;
     let offsets: TopicPartitionList = list([(at, Offset::Offset(before))]).map_err(|error| call.error(&error))?;
     let trimmed = call.client.delete_records(&offsets, &call.options()).await.map_err(|error| call.error(&error))?;
     trimmed.elements().iter().try_for_each(|partition| partition.error()).map_err(|error| call.error(&error))
@@ -52,14 +77,14 @@ const TOGETHER: usize = 500;
 
 /// What topics keep.
 pub(super) async fn retention(
-    config: &KafkaConfig,
+    by: &Administering,
     topics: &[TopicName],
 ) -> Result<BTreeMap<TopicName, Retention>, LogError> {
     let mut kept = BTreeMap::new();
     if topics.is_empty() {
         return Ok(kept);
     }
-    let call = Call::new("ask for the retention of", format!("{} topics", topics.len()), config)?;
+    let call = Call::new("ask for the retention of", format!("{} topics", topics.len()), by)?;
     for some in topics.chunks(TOGETHER) {
         let asked: Vec<_> = some.iter().map(|name| ResourceSpecifier::Topic(name.as_str())).collect();
         let answered = call.client.describe_configs(&asked, &call.options()).await;
@@ -86,15 +111,15 @@ fn retention_of(topic: &ConfigResource) -> Option<(TopicName, Retention)> {
     Some((TopicName::new(name.as_str()).ok()?, retention))
 }
 
-pub(super) async fn set(config: &KafkaConfig, name: &TopicName, setting: &str, value: &str) -> Result<(), LogError> {
-    let call = Call::new("configure topic", name.to_string(), config)?;
+pub(super) async fn set(by: &Administering, name: &TopicName, setting: &str, value: &str) -> Result<(), LogError> {
+    let call = Call::new("configure topic", name.to_string(), by)?;
     let change = AlterConfig::new(ResourceSpecifier::Topic(name.as_str())).set(setting, value);
     let outcome = call.client.alter_configs([&change], &call.options()).await;
     call.one(outcome.map(|results| results.into_iter().map(|r| r.map(drop).map_err(|(_, code)| code)).collect()))
 }
 
-pub(super) async fn add_partitions(config: &KafkaConfig, name: &TopicName, partitions: usize) -> Result<(), LogError> {
-    let call = Call::new("add partitions to", name.to_string(), config)?;
+pub(super) async fn add_partitions(by: &Administering, name: &TopicName, partitions: usize) -> Result<(), LogError> {
+    let call = Call::new("add partitions to", name.to_string(), by)?;
     let outcome =
         call.client.create_partitions([&NewPartitions::new(name.as_str(), partitions)], &call.options()).await;
     call.one(outcome.map(|results| results.into_iter().map(|r| r.map(drop).map_err(|(_, code)| code)).collect()))
@@ -110,7 +135,7 @@ fn cleanup_policy(cleanup: Cleanup) -> &'static str {
 }
 
 struct Call {
-    client: Held<AdminClient<Told>>,
+    client: Held<Arc<AdminClient<Told>>>,
     told: Told,
     operation: &'static str,
     subject: String,
@@ -118,11 +143,10 @@ struct Call {
 }
 
 impl Call {
-    fn new(operation: &'static str, subject: String, config: &KafkaConfig) -> Result<Self, LogError> {
-        let (told, _) = Told::new();
-        let client = AdminClient::from_config_and_context(&config.administering(), told.clone())
-            .map_err(|error| log_error(operation, &subject, &error))?;
-        Ok(Self { client: Held::new(client), told, operation, subject, timeout: config.request_timeout })
+    fn new(operation: &'static str, subject: String, by: &Administering) -> Result<Self, LogError> {
+        let client = by.client().map_err(|error| log_error(operation, &subject, &error))?;
+        let told = Told::clone(client.inner().context());
+        Ok(Self { client, told, operation, subject, timeout: by.config.request_timeout })
     }
 
     fn options(&self) -> AdminOptions {

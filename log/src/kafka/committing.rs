@@ -1,5 +1,5 @@
 //! Commits of one reader, together: what is asked for while a commit is under way goes out with the next. Each commit
-//! is a record for the broker to write, and a lane's partitions are all due at the same tick.
+//! is a record for the broker to write, and a lane's partitions are all due at the same time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

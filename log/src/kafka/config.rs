@@ -62,9 +62,10 @@ impl KafkaConfig {
             .set("socket.keepalive.enable", "true")
             // An answer that was lost on its way holds a connection up for as long as this; by default for a minute.
             .set("socket.timeout.ms", "30000")
-            // Also half of it is how often a client that reaches no broker tries anew, whatever the longest is: with the
-            // default of 100 each of a process's dozen clients connected twenty times a second while Kafka was away.
-            .set("reconnect.backoff.ms", "1000")
+            // Half of it is also the time between any two connections of a client that has none, whatever the longest is:
+            // how often each of a process's dozen clients tries a Kafka that is away, and how long each that begins waits
+            // between the server it was told and the broker it learns of there.
+            .set("reconnect.backoff.ms", "200")
             .set("reconnect.backoff.max.ms", "2000")
             // A topic that metadata does not show is unknown after this, not after librdkafka's 30 s.
             .set("topic.metadata.propagation.max.ms", "3000")

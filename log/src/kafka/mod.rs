@@ -33,6 +33,7 @@ use crate::contract::{Committed, Log, Membership, Reader, Watermarks};
 use crate::error::{LogError, LogErrorKind};
 use crate::record::{Position, Record};
 use crate::topic::{Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec};
+use admin::Administering;
 use asking::Asking;
 pub use config::KafkaConfig;
 use config::Pace;
@@ -53,6 +54,7 @@ pub struct KafkaLog {
     config: KafkaConfig,
     asking: Arc<Asking>,
     producer: Producer,
+    admin: Administering,
     /// The clients of live readers, by group: questions about the group's commits go through them.
     readers: Mutex<BTreeMap<String, Weak<StreamConsumer<Told>>>>,
 }
@@ -63,7 +65,8 @@ impl KafkaLog {
     pub async fn connect(config: KafkaConfig) -> Result<Self, LogError> {
         let asking = Arc::new(Asking::start(&config)?);
         let producer = Producer::start(&config)?;
-        Ok(Self { config, asking, producer, readers: Mutex::default() })
+        let admin = Administering::new(&config);
+        Ok(Self { config, asking, producer, admin, readers: Mutex::default() })
     }
 
     /// The settings that it was connected with.
@@ -74,22 +77,22 @@ impl KafkaLog {
 
     /// Deletes the records of a partition below `before`, as retention does: for tests.
     pub async fn trim(&self, partition: &TopicPartition, before: i64) -> Result<(), LogError> {
-        admin::trim(&self.config, partition, before).await
+        admin::trim(&self.admin, partition, before).await
     }
 
     /// Sets one setting of a topic and the others to their defaults: for tests.
     pub async fn set(&self, name: &TopicName, setting: &str, value: &str) -> Result<(), LogError> {
-        admin::set(&self.config, name, setting, value).await
+        admin::set(&self.admin, name, setting, value).await
     }
 
     /// Raises the number of partitions, as Kafka's own tools do: for tests.
     pub async fn add_partitions(&self, name: &TopicName, partitions: usize) -> Result<(), LogError> {
-        admin::add_partitions(&self.config, name, partitions).await
+        admin::add_partitions(&self.admin, name, partitions).await
     }
 
     /// Deletes a topic with all its records: for tests.
     pub async fn delete_topic(&self, name: &TopicName) -> Result<(), LogError> {
-        admin::delete_topic(&self.config, name).await
+        admin::delete_topic(&self.admin, name).await
     }
 
     fn reader_at(&self, group: &str, pace: Pace) -> Result<Box<dyn Reader>, LogError> {
@@ -130,7 +133,7 @@ impl Log for KafkaLog {
     }
 
     async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
-        admin::create_topic(&self.config, spec).await?;
+        admin::create_topic(&self.admin, spec).await?;
         // The controller has it; the brokers learn of it a moment later.
         let seen = async {
             let mut delays = Backoff::new(Duration::from_millis(10), Duration::from_millis(500)).delays(0);
@@ -148,7 +151,7 @@ impl Log for KafkaLog {
     }
 
     async fn retention(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Retention>, LogError> {
-        admin::retention(&self.config, topics).await
+        admin::retention(&self.admin, topics).await
     }
 
     async fn offset_at(&self, partition: &TopicPartition, at_ms: i64) -> Result<Option<i64>, LogError> {

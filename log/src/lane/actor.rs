@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::ending::Ending;
 use super::handler::{Handler, Repeat, Slot};
@@ -30,7 +30,8 @@ pub struct LaneConfig {
     pub pending_per_partition: usize,
     /// Bytes of such records, per partition: the bound of memory. A larger record counts as all of them, and goes alone.
     pub pending_bytes_per_partition: u32,
-    /// How often finished offsets are committed.
+    /// How often finished offsets are committed at most: at once after a quiet time, then no sooner than this after the
+    /// commit before. Nothing is committed, and nothing wakes, where nothing finishes.
     pub commit_every: Duration,
     /// How long running calls may take to end when the lane is given up.
     pub drain: Duration,
@@ -124,6 +125,9 @@ enum Arrival {
 /// members some time (`offsets.retention.minutes`, seven days by default) after they were made.
 const KEEP: Duration = Duration::from_secs(12 * 3_600);
 
+/// How often it is looked for such partitions.
+const LOOK: Duration = Duration::from_secs(3_600);
+
 /// A partition of the lane; lives until its stream ends or the lane does.
 struct Partition {
     reader: Arc<dyn Reader>,
@@ -156,6 +160,10 @@ pub(super) struct Lane {
     readers: JoinSet<()>,
     calls: JoinSet<Call>,
     commits: JoinSet<()>,
+    /// Whether any partition is dirty.
+    dirty: bool,
+    /// When it was last looked for what is to be committed.
+    looked: Instant,
     /// Partitions that are read no further, for the group to look at again.
     ended: mpsc::UnboundedSender<Ended>,
     /// Counts assignments.
@@ -185,6 +193,8 @@ impl Lane {
             readers: JoinSet::new(),
             calls: JoinSet::new(),
             commits: JoinSet::new(),
+            dirty: false,
+            looked: Instant::now(),
             ended,
             assignments: 0,
         }
@@ -192,9 +202,8 @@ impl Lane {
 
     /// Runs until drained, or until a bug shows: a panic of the handler, a broken ledger.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<(), LaneFault> {
-        let mut commit = interval(self.config.commit_every);
-        commit.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let commit_at = self.looked + if self.dirty { self.config.commit_every } else { LOOK };
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
@@ -215,9 +224,9 @@ impl Lane {
                 },
                 Some(call) = self.calls.join_next() => self.finish(call?)?,
                 Some(arrival) = self.arrivals.recv() => self.arrived(arrival),
-                _ = commit.tick() => self.commit(None),
                 Some(_) = self.commits.join_next() => {}
                 Some(_) = self.readers.join_next() => {}
+                () = sleep_until(commit_at) => self.commit(None),
             }
         }
     }
@@ -338,6 +347,7 @@ impl Lane {
                     let Some(partition) = partition.filter(|p| p.assignment == assignment) else { continue };
                     partition.ledger.finish(record.position.offset)?;
                     partition.dirty = true;
+                    self.dirty = true;
                     partition.withheld.push(room);
                     if partition.ledger.may_dispatch() {
                         partition.withheld.clear();
@@ -357,6 +367,7 @@ impl Lane {
         if !partition.dirty && self.commits.is_empty() && committed != Some(&partition.said) {
             tracing::debug!(lane = self.number, partition = %name, "committed again: something else stood there");
             partition.dirty = true;
+            self.dirty = true;
         }
     }
 
@@ -365,9 +376,11 @@ impl Lane {
     /// be another's, which knows more.
     fn commit(&mut self, handed_over_by: Option<Mark>) {
         let clean = handed_over_by.is_some();
+        self.looked = Instant::now();
         if !self.lease.holds() || (!clean && !self.commits.is_empty()) {
             return;
         }
+        self.dirty = false;
         let mut due = Vec::new();
         for (name, partition) in &mut self.partitions {
             let old = partition.committed.elapsed() >= KEEP;

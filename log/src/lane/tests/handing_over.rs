@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::super::{Before, LaneConfig, Lease};
-use super::{Recorder, committed, data, log_with, put, run, run_under};
+use super::{Recorder, committed, data, log_with, put, run, run_under, until_committed};
 use crate::{Committed, Ledger, Log, MemoryLog};
 
 const A: Bytes = Bytes::from_static(b"a");
@@ -128,9 +128,7 @@ async fn who_may_have_lost_the_lanes_says_nothing() {
     let lease = Lease::new(Arc::new(move || *shown.lock().unwrap()));
     let running = run_under(&log, "one", &handler, lease.clone());
     put(&log, 0, "a").await;
-    handler.handled(1).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(committed(&log, 0).await.start(), 1);
+    until_committed(&log, 1).await;
 
     put(&log, 0, "a").await;
     handler.handled(2).await;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Before, Handler, LaneConfig, LaneError, LaneGroup, Lease, Repeat, Slot, Source, Unwatched, Watch};
 use crate::clock::{Ids, SystemClock};
 use crate::memory::{MemoryLog, SESSION, spec};
-use crate::{Fetched, Headers, Ledger, Log, Position, Record, TopicName, TopicPartition};
+use crate::{Committed, Fetched, Headers, Ledger, Log, Position, Record, TopicName, TopicPartition};
 
 /// Remembers what it handled, and keeps a key waiting while its gate is closed.
 #[derive(Default)]
@@ -216,6 +216,14 @@ impl Running {
     }
 }
 
+/// Waits until the first partition has been committed so far.
+async fn until_committed(log: &MemoryLog, offset: i64) {
+    let reached = |commit: &Committed| commit.offset >= offset;
+    while !log.committed("apply", &[data(0)]).await.unwrap().get(&data(0)).is_some_and(reached) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 async fn committed(log: &MemoryLog, partition: i32) -> Ledger {
     let commits = log.committed("apply", &[data(partition)]).await.unwrap();
     Ledger::restore(&commits[&data(partition)]).unwrap()
@@ -245,6 +253,28 @@ async fn a_stuck_key_holds_back_itself_and_the_commit_but_nothing_else() {
     assert_eq!(handled, [("a".to_owned(), 0), ("a".to_owned(), 2)], "what was finished is not repeated");
     running.stopped().await;
     assert_eq!(committed(&log, 0).await.start(), 5);
+}
+
+/// Scenario: a record comes after a quiet time, another right after it.
+/// Guarantee: the first is committed as soon as it is finished, the second no sooner than the pace says.
+#[tokio::test(start_paused = true)]
+async fn finished_records_are_committed_at_once_and_then_at_a_pace() {
+    let log = log_with(1).await;
+    let handler = Arc::new(Recorder::default());
+    let config = LaneConfig { commit_every: Duration::from_secs(7), ..LaneConfig::default() };
+    let running = run(&log, "one", &handler, config);
+    handler.prepared(2).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mut waited = Vec::new();
+    for n in 1..=2 {
+        put(&log, 0, "a").await;
+        let began = Instant::now();
+        until_committed(&log, n).await;
+        waited.push(began.elapsed());
+    }
+    assert!(waited[0] < Duration::from_millis(100), "{waited:?}");
+    assert!(waited[1] > Duration::from_millis(6_900) && waited[1] < Duration::from_millis(7_100), "{waited:?}");
+    running.stopped().await;
 }
 
 /// Scenario: a member is heard from for long, then expelled, then let in again.

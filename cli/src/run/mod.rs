@@ -35,8 +35,8 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::telemetry;
 
-/// How long a thread for calls that block is kept without one: commits come twice a second, each on the thread that has
-/// waited longest, and would keep every thread that a busy start ever needed, with its stack.
+/// How long a thread for calls that block is kept without one: commits come twice a second at most, each on the thread that
+/// has waited longest, and would keep every thread that a busy start ever needed, with its stack.
 const IDLE: Duration = Duration::from_millis(400);
 
 /// `twinlog run`.

@@ -1,6 +1,7 @@
 //! Reading: order, beginning, range, independence of partitions, commits.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::join_all;
 
@@ -55,7 +56,7 @@ pub(super) async fn an_assignment_begins_where_it_is_told(case: &Case<'_>) -> Ou
     Ok(())
 }
 
-/// Given up before it is answered, and after, with the answer on its way.
+/// Given up before it is looked at, while it is done, and when it is answered but not taken.
 pub(super) async fn an_assignment_that_is_given_up_leaves_its_partition_free(case: &Case<'_>) -> Outcome {
     let log = case.log();
     let topic = case.topic(2).await?;
@@ -64,12 +65,14 @@ pub(super) async fn an_assignment_that_is_given_up_leaves_its_partition_free(cas
     let reader = log.reader(&case.prefix).await?;
     // The topic is known from now on: the next calls need nothing but the assignment.
     drop(reader.assign(&at, 0).await?);
-    for answered in [false, true] {
+    for micros in [Some(0), Some(50), Some(200), Some(1_000), Some(5_000), None] {
         let mut given_up = reader.assign(&at, 0);
         let _ = futures::poll!(given_up.as_mut());
-        if answered {
+        match micros {
+            // Nothing tells when the client is at it: one of these will meet it.
+            Some(micros) => tokio::time::sleep(Duration::from_micros(micros)).await,
             // Asked for later, and so answered later.
-            drop(reader.assign(&other, 0).await?);
+            None => drop(reader.assign(&other, 0).await?),
         }
         drop(given_up);
         let mut records = soon("the assignment", reader.assign(&at, 0)).await?;

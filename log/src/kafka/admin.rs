@@ -12,6 +12,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::bootstrap;
 use super::config::KafkaConfig;
 use super::context::Told;
 use super::convert::list;
@@ -19,6 +20,8 @@ use super::elsewhere::Held;
 use super::error::{kind_of, log_error, log_error_told};
 use crate::error::{LogError, LogErrorKind};
 use crate::topic::{Cleanup, Retention, TopicName, TopicPartition, TopicSpec};
+
+type Client = Held<Arc<AdminClient<Told>>>;
 
 /// Makes the calls. Those that are under way together share a client, which ends with the last of them: enabling a bucket
 /// makes a dozen topics.
@@ -32,20 +35,22 @@ impl Administering {
         Self { config: config.clone(), client: Mutex::default() }
     }
 
-    fn client(&self) -> Result<Held<Arc<AdminClient<Told>>>, KafkaError> {
+    fn client(&self) -> Result<Client, KafkaError> {
         let mut shared = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = shared.upgrade() {
             return Ok(Held::new(client));
         }
-        let (told, _) = Told::new();
+        let (told, down) = Told::new();
         let client = Arc::new(AdminClient::from_config_and_context(&self.config.administering(), told)?);
+        bootstrap::keep(down, &self.config.brokers, &client, |client| client.inner());
         *shared = Arc::downgrade(&client);
         Ok(Held::new(client))
     }
 }
 
-/// Asks for a topic. It may take a moment to be seen everywhere.
-pub(super) async fn create_topic(by: &Administering, spec: &TopicSpec) -> Result<(), LogError> {
+/// Asks for a topic. It may take a moment to be seen everywhere; the client stays with whoever waits for that, for the
+/// topics that are made beside this one.
+pub(super) async fn create_topic(by: &Administering, spec: &TopicSpec) -> Result<Client, LogError> {
     let (retention_ms, retention_bytes) = (spec.retention_ms.to_string(), spec.retention_bytes.to_string());
     let (min_isr, max_bytes) = (spec.min_insync_replicas.to_string(), spec.max_message_bytes.to_string());
     let topic = NewTopic::new(spec.name.as_str(), spec.partitions, TopicReplication::Fixed(spec.replication_factor))
@@ -56,7 +61,8 @@ pub(super) async fn create_topic(by: &Administering, spec: &TopicSpec) -> Result
         .set("max.message.bytes", &max_bytes);
     let call = Call::new("create topic", spec.name.to_string(), by)?;
     let outcome = call.client.create_topics([&topic], &call.options()).await;
-    call.one(outcome.map(|results| results.into_iter().map(|r| r.map(drop).map_err(|(_, code)| code)).collect()))
+    call.one(outcome.map(|results| results.into_iter().map(|r| r.map(drop).map_err(|(_, code)| code)).collect()))?;
+    Ok(call.client)
 }
 
 pub(super) async fn delete_topic(by: &Administering, name: &TopicName) -> Result<(), LogError> {
@@ -68,7 +74,7 @@ pub(super) async fn delete_topic(by: &Administering, name: &TopicName) -> Result
 pub(super) async fn trim(by: &Administering, at: &TopicPartition, before: i64) -> Result<(), LogError> {
     let call = Call::new("trim", at.to_string(), by)?;
     let offsets: TopicPartitionList = list([(at, Offset::Offset(before))]).map_err(|error| call.error(&error))?;
-    let trimmed = call.client.delete_records(&offsets, &call.options()).await.map_err(|error| call.error(&error))?;
+    let trimmed = call.answered(call.client.delete_records(&offsets, &call.options()).await)?;
     trimmed.elements().iter().try_for_each(|partition| partition.error()).map_err(|error| call.error(&error))
 }
 
@@ -88,7 +94,7 @@ pub(super) async fn retention(
     for some in topics.chunks(TOGETHER) {
         let asked: Vec<_> = some.iter().map(|name| ResourceSpecifier::Topic(name.as_str())).collect();
         let answered = call.client.describe_configs(&asked, &call.options()).await;
-        for topic in answered.map_err(|error| call.error(&error))? {
+        for topic in call.answered(answered)? {
             match topic {
                 Ok(topic) => kept.extend(retention_of(&topic)),
                 Err(code) if kind_of(code) == LogErrorKind::UnknownTopic => {}
@@ -135,7 +141,7 @@ fn cleanup_policy(cleanup: Cleanup) -> &'static str {
 }
 
 struct Call {
-    client: Held<Arc<AdminClient<Told>>>,
+    client: Client,
     told: Told,
     operation: &'static str,
     subject: String,
@@ -157,12 +163,16 @@ impl Call {
         log_error_told(self.operation, &self.subject, error, &self.told)
     }
 
+    fn answered<T>(&self, outcome: Result<T, KafkaError>) -> Result<T, LogError> {
+        outcome.inspect(|_| self.told.forget()).map_err(|error| self.error(&error))
+    }
+
     /// The outcome of a call about one thing.
     fn one(
         &self,
         outcome: Result<Vec<Result<(), rdkafka::types::RDKafkaErrorCode>>, KafkaError>,
     ) -> Result<(), LogError> {
-        let results = outcome.map_err(|error| self.error(&error))?;
+        let results = self.answered(outcome)?;
         results.into_iter().collect::<Result<(), _>>().map_err(|code| self.error(&KafkaError::AdminOp(code)))
     }
 }

@@ -54,7 +54,7 @@ impl ClientContext for Told {
         tracing::debug!(target: "librdkafka", %error, reason, "the client reports an error");
         if let Some(code) = error.rdkafka_error_code() {
             if code == RDKafkaErrorCode::AllBrokersDown {
-                // One that is not taken yet says the same; nobody takes those of a client of a single request.
+                // One that is not taken yet says the same.
                 let _ = self.down.try_send(());
             }
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

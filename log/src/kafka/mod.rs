@@ -133,7 +133,7 @@ impl Log for KafkaLog {
     }
 
     async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
-        admin::create_topic(&self.admin, spec).await?;
+        let _client = admin::create_topic(&self.admin, spec).await?;
         // The controller has it; the brokers learn of it a moment later.
         let seen = async {
             let mut delays = Backoff::new(Duration::from_millis(10), Duration::from_millis(500)).delays(0);

@@ -30,8 +30,8 @@ pub struct LaneConfig {
     pub pending_per_partition: usize,
     /// Bytes of such records, per partition: the bound of memory. A larger record counts as all of them, and goes alone.
     pub pending_bytes_per_partition: u32,
-    /// How often finished offsets are committed at most: at once after a quiet time, then no sooner than this after the
-    /// commit before. Nothing is committed, and nothing wakes, where nothing finishes.
+    /// How often finished offsets are committed, by all lanes of a group at the same times, so that their commits travel
+    /// together; at once where such a time has passed without.
     pub commit_every: Duration,
     /// How long running calls may take to end when the lane is given up.
     pub drain: Duration,
@@ -148,6 +148,8 @@ struct Partition {
 pub(super) struct Lane {
     number: i32,
     config: LaneConfig,
+    /// When its group did: what the times of commits are counted from.
+    began: Instant,
     handler: Arc<dyn Handler>,
     slots: Arc<Semaphore>,
     ending: Ending,
@@ -174,6 +176,7 @@ impl Lane {
     pub(super) fn new(
         number: i32,
         config: LaneConfig,
+        began: Instant,
         handler: Arc<dyn Handler>,
         lease: Lease,
         ended: mpsc::UnboundedSender<Ended>,
@@ -185,6 +188,7 @@ impl Lane {
             ending: Ending::new(),
             lease,
             config,
+            began,
             handler,
             partitions: BTreeMap::new(),
             queues: Queues::new(),
@@ -203,7 +207,7 @@ impl Lane {
     /// Runs until drained, or until a bug shows: a panic of the handler, a broken ledger.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<(), LaneFault> {
         loop {
-            let commit_at = self.looked + if self.dirty { self.config.commit_every } else { LOOK };
+            let commit_at = self.commit_at();
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
@@ -358,6 +362,17 @@ impl Lane {
         self.queues.end(&key);
         self.begin(key);
         Ok(())
+    }
+
+    /// When it is next looked for what is to be committed; what is finished is from the first shared time on after the last
+    /// look.
+    fn commit_at(&self) -> Instant {
+        if !self.dirty {
+            return self.looked + LOOK;
+        }
+        let every = self.config.commit_every;
+        let past = self.looked.duration_since(self.began).as_nanos() % every.as_nanos().max(1);
+        self.looked + every.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
     }
 
     /// Commits again where something else stands than was committed last: one that owned the lane before may have said late

@@ -83,6 +83,7 @@ const REPEATS: usize = 64;
 struct Running {
     spec: LaneGroup,
     lanes_count: i32,
+    began: Instant,
     readers: Vec<Arc<dyn Reader>>,
     lanes: BTreeMap<i32, Owned>,
     /// When work on a lane that was ours had stopped, and the mark that it bore; taken by the next claim.
@@ -137,6 +138,7 @@ impl LaneGroup {
         let mut running = Running {
             spec: self,
             lanes_count,
+            began: Instant::now(),
             readers,
             lanes: BTreeMap::new(),
             stopped: BTreeMap::new(),
@@ -186,7 +188,8 @@ impl Running {
             OwnershipChange::Acquired(lanes) => {
                 tracing::info!(?lanes, group = %self.spec.group, "lanes acquired");
                 for lane in lanes {
-                    self.lanes.entry(lane).or_insert_with(|| Owned::start(lane, &self.spec, self.ended.clone()));
+                    let start = || Owned::start(lane, &self.spec, self.began, self.ended.clone());
+                    self.lanes.entry(lane).or_insert_with(start);
                 }
                 self.again = Some(Duration::ZERO);
             }

@@ -47,10 +47,11 @@ impl Claimed {
 }
 
 impl Owned {
-    /// Starts the lane's task.
-    pub(super) fn start(number: i32, spec: &LaneGroup, ended: mpsc::UnboundedSender<Ended>) -> Self {
+    /// Starts the lane's task, of a group that `began` then.
+    pub(super) fn start(number: i32, spec: &LaneGroup, began: Instant, ended: mpsc::UnboundedSender<Ended>) -> Self {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let lane = Lane::new(number, spec.config.clone(), Arc::clone(&spec.handler), spec.lease.clone(), ended);
+        let (config, handler) = (spec.config.clone(), Arc::clone(&spec.handler));
+        let lane = Lane::new(number, config, began, handler, spec.lease.clone(), ended);
         let task = tokio::spawn(lane.run(inbox));
         Self { commands, task, assigned: BTreeSet::new(), claimed: None, prepared: false, waited: BTreeSet::new() }
     }

@@ -128,7 +128,7 @@ async fn who_may_have_lost_the_lanes_says_nothing() {
     let lease = Lease::new(Arc::new(move || *shown.lock().unwrap()));
     let running = run_under(&log, "one", &handler, lease.clone());
     put(&log, 0, "a").await;
-    until_committed(&log, 1).await;
+    until_committed(&log, 0, 1).await;
 
     put(&log, 0, "a").await;
     handler.handled(2).await;

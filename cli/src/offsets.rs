@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use twinlog_control::{Control, Entry, Rewind};
+use twinlog_log::TopicName;
 use twinlog_log::clock::{Clock, SystemClock};
-use twinlog_log::{TopicName, TopicPartition};
 
 use crate::args::RewindOptions;
 use crate::bucket::control;
@@ -73,17 +73,14 @@ async fn of_link(
 ) -> Result<Vec<Row>, Failure> {
     let names = &deployment.config.topics.names;
     let log = deployment.home(&link.source)?;
-    let cluster = deployment.config.sites.get(&link.source).map(|site| site.cluster.clone()).unwrap_or_default();
-    let failed = |error| deployment.cluster_failed(&cluster, &error);
+    let failed = |error| deployment.home_failed(&link.source, &error);
     let topic = names.changes(&link.source, &options.bucket);
-    let Some(info) = log.topic(&topic).await.map_err(failed)? else { return Err(not_enabled(&topic)) };
-    let partitions: Vec<_> =
-        (0..info.partitions).map(|partition| TopicPartition { topic: topic.clone(), partition }).collect();
+    let Some(ends) = log.ends_of(&topic).await.map_err(failed)? else { return Err(not_enabled(&topic)) };
+    let partitions: Vec<_> = ends.keys().cloned().collect();
     let committed = log.committed(&names.group(&link.target, "apply"), &partitions).await.map_err(failed)?;
     let to_ms = i64::try_from(options.to.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
     let mut rows = Vec::new();
-    for partition in partitions {
-        let ends = log.watermarks(&partition).await.map_err(failed)?;
+    for (partition, ends) in ends {
         let at_time = log.offset_at(&partition, to_ms).await.map_err(failed)?.unwrap_or(ends.next);
         // What nobody has committed yet is read from the beginning anyway.
         let committed = committed.get(&partition).map_or(ends.first, |commit| commit.offset.max(ends.first));

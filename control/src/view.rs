@@ -157,7 +157,7 @@ impl Control {
         followed.id = id.or(followed.id);
         let ends = self.log.watermarks(&self.partition).await?;
         let start = followed.from.unwrap_or(ends.first);
-        let reader = self.log.reader(&self.group()).await?;
+        let reader = self.log.steady_reader(&self.group()).await?;
         let mut records = reader.assign(&self.partition, start).await?;
         if start >= ends.next {
             self.put_one_again(start).await?;
@@ -422,6 +422,17 @@ impl Control {
             Entry::Unbroken(_, unbroken) => Some(*unbroken),
             _ => None,
         })
+    }
+
+    /// The offset of what `bucket enable` and `disable` said last of each bucket: another one, whatever they said.
+    #[must_use]
+    pub fn enabled_at(&self) -> BTreeMap<BucketName, i64> {
+        let records = self.records();
+        let said = records.0.iter().filter_map(|(key, held)| match key {
+            Key::Unbroken(bucket) => Some((bucket.clone(), held.offset)),
+            _ => None,
+        });
+        said.collect()
     }
 
     /// The last sweep of a bucket with another site.

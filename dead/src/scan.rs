@@ -1,23 +1,19 @@
 //! Reading a dead-letter topic from its first record to where it ends when the reading begins, oldest letter first.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashSet};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use twinlog_log::{Fetched, Log, LogError, LogErrorKind, PartitionReader, Reader, TopicName, TopicPartition, Topics};
+use twinlog_log::{
+    Fetched, Log, LogError, LogErrorKind, PartitionReader, Reader, TopicName, TopicPartition, Topics, Watermarks,
+};
 
 use crate::cause::Cause;
 use crate::letter::Letter;
 
 /// How long the next record may take to come.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The partitions of a topic; none where it does not exist.
-pub(crate) async fn partitions(log: &dyn Log, topic: &TopicName) -> Result<Vec<TopicPartition>, LogError> {
-    let count = log.topic(topic).await?.map_or(0, |info| info.partitions);
-    Ok((0..count).map(|partition| TopicPartition { topic: topic.clone(), partition }).collect())
-}
 
 /// One partition from its first record to where it ended when this began.
 pub(crate) struct Stretch {
@@ -29,8 +25,7 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    pub(crate) async fn begin(log: &dyn Log, reader: &dyn Reader, at: TopicPartition) -> Result<Self, LogError> {
-        let ends = log.watermarks(&at).await?;
+    pub(crate) async fn begin(reader: &dyn Reader, at: TopicPartition, ends: Watermarks) -> Result<Self, LogError> {
         let records = if ends.first < ends.next { Some(reader.assign(&at, ends.first).await?) } else { None };
         Ok(Self { records, at: ends.first, end: ends.next })
     }
@@ -77,8 +72,8 @@ impl Scan {
     /// # Errors
     /// Where the cluster does not answer.
     pub async fn begin(log: &dyn Log, topics: &Topics, topic: &TopicName) -> Result<Self, LogError> {
-        let partitions = partitions(log, topic).await?;
-        Self::of(log, topics, topic, partitions).await
+        let ends = log.ends_of(topic).await?.unwrap_or_default();
+        Self::of(log, topics, topic, ends).await
     }
 
     /// As [`Scan::begin`], of the one partition that holds the letters with this cause.
@@ -91,17 +86,17 @@ impl Scan {
         topic: &TopicName,
         cause: &twinlog_log::Position,
     ) -> Result<Self, LogError> {
-        let mut partitions = partitions(log, topic).await?;
-        let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
-        partitions.retain(|partition| partition.partition == crate::cause::partition(cause, count));
-        Self::of(log, topics, topic, partitions).await
+        let mut ends = log.ends_of(topic).await?.unwrap_or_default();
+        let count = i32::try_from(ends.len()).unwrap_or(i32::MAX);
+        ends.retain(|at, _| at.partition == crate::cause::partition(cause, count));
+        Self::of(log, topics, topic, ends).await
     }
 
     async fn of(
         log: &dyn Log,
         topics: &Topics,
         topic: &TopicName,
-        partitions: Vec<TopicPartition>,
+        ends: BTreeMap<TopicPartition, Watermarks>,
     ) -> Result<Self, LogError> {
         let reader = log.reader(&format!("{topic}.read")).await?;
         let mut scan = Self {
@@ -113,8 +108,8 @@ impl Scan {
             names: BTreeSet::new(),
             strangers: 0,
         };
-        for partition in partitions {
-            scan.stretches.push(Stretch::begin(log, reader.as_ref(), partition).await?);
+        for (partition, ends) in ends {
+            scan.stretches.push(Stretch::begin(reader.as_ref(), partition, ends).await?);
             scan.waiting.push(None);
         }
         for number in 0..scan.stretches.len() {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use twinlog_log::{Fetched, Log, LogError, Position, TopicName};
 
 use crate::cause::Cause;
-use crate::scan::{Stretch, partitions};
+use crate::scan::Stretch;
 use crate::state::History;
 
 /// The states of a site's letters. Of one letter the record with the highest offset counts, in whatever order the
@@ -29,8 +29,8 @@ impl States {
     pub async fn load(log: &dyn Log, topic: &TopicName) -> Result<Self, LogError> {
         let mut states = Self::default();
         let reader = log.reader(&format!("{topic}.read")).await?;
-        for partition in partitions(log, topic).await? {
-            let mut stretch = Stretch::begin(log, reader.as_ref(), partition).await?;
+        for (partition, ends) in log.ends_of(topic).await?.unwrap_or_default() {
+            let mut stretch = Stretch::begin(reader.as_ref(), partition, ends).await?;
             while let Some(record) = stretch.next().await? {
                 states.learn(&record);
             }

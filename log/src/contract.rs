@@ -7,13 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 
-use crate::error::LogError;
+use crate::error::{LogError, LogErrorKind};
 use crate::mark::Mark;
 use crate::record::{Fetched, Position, Record};
 use crate::topic::{Retention, TopicId, TopicInfo, TopicName, TopicPartition, TopicSpec};
 
-/// Partitions that are asked about one by one, at a time.
-const ALONE_AT_ONCE: usize = 16;
+/// Partitions of whose ends is asked at a time.
+const AT_ONCE: usize = 64;
 
 /// One Kafka cluster (or the in-memory log).
 ///
@@ -33,6 +33,11 @@ pub trait Log: Send + Sync + 'static {
     /// The topics that exist (internal ones left out), with partition counts and the settings that Twinlog cares for.
     async fn topics(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError>;
 
+    /// The topics as they were within the last two seconds: a cluster has anybody's, and is asked for all of them each time.
+    async fn topics_lately(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError> {
+        self.topics().await
+    }
+
     /// One topic, or `None` if it does not exist. Never creates.
     async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError>;
 
@@ -46,14 +51,8 @@ pub trait Log: Send + Sync + 'static {
     /// What these topics keep, as the cluster has it now. Topics that do not exist are left out.
     async fn retention(&self, topics: &[TopicName]) -> Result<BTreeMap<TopicName, Retention>, LogError>;
 
-    /// First offset and next offset of a partition.
+    /// First offset and next offset of a partition. Cheap to ask of many partitions at once.
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError>;
-
-    /// The ends of those of these partitions that can be told together; what is left out is to be asked about alone.
-    async fn ends_together(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Watermarks> {
-        let _ = partitions;
-        BTreeMap::new()
-    }
 
     /// The offset of the first record of a partition whose time is `at_ms` (milliseconds since the Unix epoch) or later;
     /// `None` where there is none.
@@ -70,7 +69,13 @@ pub trait Log: Send + Sync + 'static {
     /// nothing is ever rebalanced. Readers are independent of each other; one per purpose.
     async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError>;
 
-    /// A [`reader`](Log::reader) whose records may come half a second late while there are few: cheaper for the brokers.
+    /// A [`reader`](Log::reader) for partitions that stay the same: one that is assigned while others are idle may wait five
+    /// seconds for its first record. An idle one costs the brokers a fifth.
+    async fn steady_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
+        self.reader(group).await
+    }
+
+    /// A [`reader`](Log::reader) whose records may come a second late while there are few: cheaper for the brokers.
     async fn unhurried_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
         self.reader(group).await
     }
@@ -85,13 +90,23 @@ pub trait Log: Send + Sync + 'static {
 }
 
 impl dyn Log {
-    /// The ends of many partitions, as few questions as it takes; of one that could not be told, why.
+    /// The ends of many partitions; of one that could not be told, why.
     pub async fn ends(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Result<Watermarks, LogError>> {
-        let together = self.ends_together(partitions).await;
-        let left = partitions.iter().filter(|at| !together.contains_key(*at));
-        let alone: Vec<_> = left.map(|at| async move { (at.clone(), self.watermarks(at).await) }).collect();
-        let alone: Vec<_> = stream::iter(alone).buffer_unordered(ALONE_AT_ONCE).collect().await;
-        together.into_iter().map(|(at, ends)| (at, Ok(ends))).chain(alone).collect()
+        let all: Vec<_> = partitions.iter().map(|at| async move { (at.clone(), self.watermarks(at).await) }).collect();
+        stream::iter(all).buffer_unordered(AT_ONCE).collect().await
+    }
+
+    /// The partitions of a topic with their ends; `None` if it does not exist.
+    pub async fn ends_of(&self, topic: &TopicName) -> Result<Option<BTreeMap<TopicPartition, Watermarks>>, LogError> {
+        let Some(info) = self.topic(topic).await? else { return Ok(None) };
+        let partitions = (0..info.partitions).map(|partition| TopicPartition { topic: topic.clone(), partition });
+        let ends = self.ends(&partitions.collect::<Vec<_>>()).await;
+        let ends: Result<_, LogError> = ends.into_iter().map(|(partition, ends)| Ok((partition, ends?))).collect();
+        match ends {
+            // Deleted meanwhile.
+            Err(error) if error.kind == LogErrorKind::UnknownTopic => Ok(None),
+            ends => ends.map(Some),
+        }
     }
 }
 
@@ -104,9 +119,19 @@ impl dyn Log {
 pub trait Reader: Send + Sync {
     /// Assigns one partition from `offset` on and returns its stream. Dropping the [`PartitionReader`] unassigns it; so does
     /// dropping this call before it has answered.
+    /// Where others are assigned already and have nothing to read, its first record may come a second late.
     /// An `offset` that the log no longer has (or does not have yet) is an error of kind
     /// [`crate::LogErrorKind::OffsetOutOfRange`] from the stream, never a silent jump.
     async fn assign(&self, partition: &TopicPartition, offset: i64) -> Result<Box<dyn PartitionReader>, LogError>;
+
+    /// Assigns several at once, each as [`assign`](Reader::assign) does; in the order asked. An error of one is one of all.
+    async fn assign_all(&self, wanted: &[(TopicPartition, i64)]) -> Result<Vec<Box<dyn PartitionReader>>, LogError> {
+        let mut readers = Vec::with_capacity(wanted.len());
+        for (partition, offset) in wanted {
+            readers.push(self.assign(partition, *offset).await?);
+        }
+        Ok(readers)
+    }
 
     /// Commits, under the reader's group, the *next* offset to read and the metadata of the ledger.
     async fn commit(&self, partition: &TopicPartition, commit: &Committed) -> Result<(), LogError>;

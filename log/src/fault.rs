@@ -119,6 +119,10 @@ impl Log for FaultyLog {
         self.inner.topics().await
     }
 
+    async fn topics_lately(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError> {
+        self.inner.topics_lately().await
+    }
+
     async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError> {
         self.inner.topic(name).await
     }
@@ -153,6 +157,14 @@ impl Log for FaultyLog {
 
     async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
         self.inner.reader(group).await
+    }
+
+    async fn steady_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
+        self.inner.steady_reader(group).await
+    }
+
+    async fn unhurried_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
+        self.inner.unhurried_reader(group).await
     }
 
     async fn join(&self, group: &str, member: &str, topic: &TopicName) -> Result<Box<dyn Membership>, LogError> {

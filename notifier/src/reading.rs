@@ -46,18 +46,22 @@ impl Reading {
     /// Begins where the group has committed; a group that has not, at the beginning. What the log has deleted before it
     /// was read is told.
     pub(crate) async fn open(wanted: Wanted<'_>) -> Result<Self, LogError> {
-        let reader = wanted.log.reader(wanted.group).await?;
         let (arrive, arrivals) = mpsc::channel(AHEAD);
-        let (mut partitions, mut tasks) = (BTreeMap::new(), JoinSet::new());
+        let (mut partitions, mut tasks, mut from) = (BTreeMap::new(), JoinSet::new(), Vec::new());
         for (dead, topic) in [(false, wanted.events), (true, wanted.dead)] {
-            for name in names(wanted.log.as_ref(), topic).await? {
-                let ends = wanted.log.watermarks(&name).await?;
-                let committed = wanted.log.committed(wanted.group, std::slice::from_ref(&name)).await?.remove(&name);
+            let names = names(wanted.log.as_ref(), topic).await?;
+            let mut committed = wanted.log.committed(wanted.group, &names).await?;
+            for (name, ends) in wanted.log.ends(&names).await {
+                let (ends, committed) = (ends?, committed.remove(&name));
                 let ledger = start(&name, committed.as_ref(), (ends.first, ends.next), wanted.observer);
-                let records = reader.assign(&name, ledger.start()).await?;
-                tasks.spawn(read(records, dead, arrive.clone()));
+                from.push((name.clone(), ledger.start()));
                 partitions.insert((dead, name.partition), Partition { name, ledger, committed, until: ends.next });
             }
+        }
+        let reader = wanted.log.steady_reader(wanted.group).await?;
+        for records in reader.assign_all(&from).await? {
+            let dead = records.partition().topic == *wanted.dead;
+            tasks.spawn(read(records, dead, arrive.clone()));
         }
         Ok(Self { reader, arrivals, partitions, _tasks: tasks })
     }

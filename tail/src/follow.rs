@@ -29,11 +29,17 @@ pub(crate) async fn topic(parts: Arc<Parts>, topic: Topic, progress: Progress) {
         }
         waits.wait().await;
     };
+    let partition = |partition| TopicPartition { topic: topic.name.clone(), partition };
+    let partitions: Vec<_> = (0..partitions).map(partition).collect();
+    let opened = open(&parts, &topic, reader.as_ref(), &partitions, &progress).await.unwrap_or_else(|error| {
+        tracing::debug!(topic = %topic.name, %error, "its partitions are opened one by one");
+        Vec::new()
+    });
+    let mut opened = opened.into_iter();
     let mut following = JoinSet::new();
-    for partition in 0..partitions {
-        let partition = TopicPartition { topic: topic.name.clone(), partition };
-        let follow = follow(Arc::clone(&parts), topic.clone(), Arc::clone(&reader), partition, progress.clone());
-        following.spawn(follow);
+    for partition in partitions {
+        let (parts, reader, progress) = (Arc::clone(&parts), Arc::clone(&reader), progress.clone());
+        following.spawn(follow(parts, topic.clone(), reader, (partition, opened.next()), progress));
     }
     while following.join_next().await.is_some() {}
 }
@@ -43,7 +49,7 @@ async fn found(parts: &Parts, topic: &Topic) -> Result<Option<(i32, Arc<dyn Read
     let Some(info) = topic.log.topic(&topic.name).await? else { return Ok(None) };
     // Receipts of this process are in the index already; nobody waits for those of others but what waits for seconds.
     let reader = match topic.kind {
-        Kind::Facts => topic.log.reader(&parts.group).await?,
+        Kind::Facts => topic.log.steady_reader(&parts.group).await?,
         Kind::Receipts => topic.log.unhurried_reader(&parts.group).await?,
     };
     Ok(Some((info.partitions, reader.into())))
@@ -53,42 +59,54 @@ async fn follow(
     parts: Arc<Parts>,
     topic: Topic,
     reader: Arc<dyn Reader>,
-    partition: TopicPartition,
+    (partition, mut opened): (TopicPartition, Option<Box<dyn PartitionReader>>),
     progress: Progress,
 ) {
     let mut waits = parts.backoff.delays(parts.seed);
     loop {
-        match open(&parts, &topic, reader.as_ref(), &partition, &progress).await {
-            Ok(mut records) => {
-                let error = read(&parts, &topic, &partition, records.as_mut(), &progress, &mut waits).await;
-                tracing::warn!(%partition, %error, "following a partition ended; beginning again where the index stands");
-            }
-            Err(error) => tracing::warn!(%partition, %error, "a partition could not be followed; trying again"),
+        let records = match opened.take() {
+            Some(records) => Some(records),
+            None => match open(&parts, &topic, reader.as_ref(), std::slice::from_ref(&partition), &progress).await {
+                Ok(mut records) => records.pop(),
+                Err(error) => {
+                    tracing::warn!(%partition, %error, "a partition could not be followed; trying again");
+                    None
+                }
+            },
+        };
+        if let Some(mut records) = records {
+            let error = read(&parts, &topic, &partition, records.as_mut(), &progress, &mut waits).await;
+            tracing::warn!(%partition, %error, "following a partition ended; beginning again where the index stands");
         }
         waits.wait().await;
     }
 }
 
-/// Opens a partition where the index stands, or at its beginning if that is no longer in the log: what was deleted
-/// had outlived the topic's retention.
+/// Opens partitions where the index stands, or at their beginning if that is no longer in the log: what was deleted had
+/// outlived the topic's retention. In the order of their numbers.
 async fn open(
     parts: &Parts,
     topic: &Topic,
     reader: &dyn Reader,
-    partition: &TopicPartition,
+    partitions: &[TopicPartition],
     progress: &Progress,
-) -> Result<Box<dyn PartitionReader>, LogError> {
-    let ends = topic.log.watermarks(partition).await?;
+) -> Result<Vec<Box<dyn PartitionReader>>, LogError> {
+    let ends = topic.log.ends(partitions).await;
     let positions = parts.index.positions().map_err(|error| LogError {
-        operation: "read the index's position of",
-        subject: partition.to_string(),
+        operation: "read the index's positions of",
+        subject: topic.name.to_string(),
         kind: LogErrorKind::Transient,
         message: error.to_string(),
     })?;
-    let at = positions.get(&in_index(partition)).copied().unwrap_or(ends.first);
-    let from = if (ends.first..=ends.next).contains(&at) { at } else { ends.first };
-    progress.tell(partition, from);
-    reader.assign(partition, from).await
+    let mut wanted = Vec::with_capacity(partitions.len());
+    for (partition, ends) in ends {
+        let ends = ends?;
+        let at = positions.get(&in_index(&partition)).copied().unwrap_or(ends.first);
+        let from = if (ends.first..=ends.next).contains(&at) { at } else { ends.first };
+        progress.tell(&partition, from);
+        wanted.push((partition, from));
+    }
+    reader.assign_all(&wanted).await
 }
 
 /// Records merged in one write of the index, at most.

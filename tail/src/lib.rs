@@ -10,13 +10,14 @@ mod progress;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 mod tests;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use twinlog_index::{Index, IndexError};
-use twinlog_log::{Backoff, Log, LogError, TopicInfo, TopicName, TopicPartition};
+use twinlog_log::{Backoff, Log, LogError, LogErrorKind, TopicName, TopicPartition, Watermarks};
 use twinlog_schemas::Fact;
 use twinlog_schemas::codec::Codec;
 
@@ -40,12 +41,6 @@ pub struct Topic {
     pub name: TopicName,
     /// What it holds.
     pub kind: Kind,
-}
-
-impl Topic {
-    fn partitions(&self, info: &TopicInfo) -> Vec<TopicPartition> {
-        (0..info.partitions).map(|partition| TopicPartition { topic: self.name.clone(), partition }).collect()
-    }
 }
 
 /// What a tail is made of.
@@ -85,6 +80,8 @@ pub struct Tail {
     topics: Vec<Topic>,
     index: Arc<dyn Index>,
     progress: Progress,
+    /// How many partitions each topic has: fixed when the site is set up, and asked for at every step of a lane.
+    counts: Mutex<BTreeMap<TopicName, i32>>,
 }
 
 impl Tail {
@@ -92,7 +89,8 @@ impl Tail {
     #[must_use]
     pub fn start(parts: Parts, stop: CancellationToken) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
         let progress = Progress::default();
-        let tail = Arc::new(Self { topics: parts.topics.clone(), index: Arc::clone(&parts.index), progress });
+        let (topics, index) = (parts.topics.clone(), Arc::clone(&parts.index));
+        let tail = Arc::new(Self { topics, index, progress, counts: Mutex::default() });
         let following = Arc::clone(&tail);
         let task = tokio::spawn(async move {
             let parts = Arc::new(parts);
@@ -127,9 +125,7 @@ impl Tail {
     }
 
     async fn wait_for(&self, topic: &Topic) -> Result<(), CatchUpError> {
-        let Some(info) = topic.log.topic(&topic.name).await? else { return Ok(()) };
-        for (partition, ends) in topic.log.ends(&topic.partitions(&info)).await {
-            let ends = ends?;
+        for (partition, ends) in self.ends(topic).await? {
             if ends.next > ends.first {
                 self.progress.reaches(&partition, ends.next).await;
             }
@@ -142,13 +138,35 @@ impl Tail {
         let positions = self.index.positions()?;
         let mut behind = 0;
         for topic in &self.topics {
-            let Some(info) = topic.log.topic(&topic.name).await? else { continue };
-            for (at, ends) in topic.log.ends(&topic.partitions(&info)).await {
-                let ends = ends?;
+            for (at, ends) in self.ends(topic).await? {
                 let next = positions.get(&follow::in_index(&at)).copied().unwrap_or(ends.first);
                 behind += ends.next.saturating_sub(next.max(ends.first)).max(0);
             }
         }
         Ok(behind)
+    }
+
+    /// The ends of a topic's partitions; none where it does not exist.
+    async fn ends(&self, topic: &Topic) -> Result<Vec<(TopicPartition, Watermarks)>, LogError> {
+        let known = self.counts().get(&topic.name).copied();
+        let count = match known {
+            Some(count) => count,
+            None => match topic.log.topic(&topic.name).await? {
+                Some(info) => *self.counts().entry(topic.name.clone()).or_insert(info.partitions),
+                None => return Ok(Vec::new()),
+            },
+        };
+        let partition = |partition| TopicPartition { topic: topic.name.clone(), partition };
+        let ends = topic.log.ends(&(0..count).map(partition).collect::<Vec<_>>()).await;
+        let ends: Result<Vec<_>, LogError> = ends.into_iter().map(|(at, ends)| Ok((at, ends?))).collect();
+        ends.or_else(|error| {
+            // It has gone, and may be another when it comes again.
+            self.counts().remove(&topic.name);
+            if error.kind == LogErrorKind::UnknownTopic { Ok(Vec::new()) } else { Err(error) }
+        })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<TopicName, i32>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

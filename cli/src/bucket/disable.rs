@@ -30,7 +30,7 @@ pub async fn disable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec
             Err(error) => return Err(deployment.site_failed(&error)),
         });
         let wanted = wanted::of_bucket(&deployment.config, &name, bucket);
-        let found = deployment.topics(&wanted.cluster).await?.remove(&wanted.spec.name);
+        let found = deployment.topic(&wanted.cluster, &wanted.spec.name).await?;
         let partitions = found.map(|info| info.partitions);
         for link in deployment.config.links_from(&name).filter(|link| link.carries(bucket)) {
             let subject = format!("topic {} at {}", wanted.spec.name, link.target);

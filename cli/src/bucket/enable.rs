@@ -7,7 +7,7 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use twinlog_control::{Entry, TopicSeen, Unbroken};
 use twinlog_log::clock::{Clock, SystemClock};
-use twinlog_log::{LogErrorKind, TopicInfo, TopicName};
+use twinlog_log::{LogErrorKind, TopicName};
 use twinlog_schemas::{BucketName, SiteName};
 use twinlog_site::{BucketState, ListFrom, SiteErrorKind, SubscriptionChange};
 
@@ -30,13 +30,15 @@ pub async fn enable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<
     if any_failed(&findings) {
         return Ok(findings);
     }
-    findings.extend(topics(deployment, bucket).await?);
+    let topics = topics(deployment, bucket).await?;
+    let created = topics.iter().any(|finding| finding.level == Level::Done);
+    findings.extend(topics);
     if any_failed(&findings) {
         return Ok(findings);
     }
     findings.extend(accept(deployment, bucket).await?);
     for site in sources(&deployment.config, bucket) {
-        findings.extend(subscribe(deployment, &site, bucket).await?);
+        findings.extend(subscribe(deployment, &site, bucket, created).await?);
     }
     Ok(findings)
 }
@@ -85,22 +87,11 @@ pub fn sources(config: &Config, bucket: &BucketName) -> std::collections::BTreeS
 }
 
 async fn topics(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
-    let wanted = wanted::for_bucket(&deployment.config, bucket);
-    let mut existing: BTreeMap<String, BTreeMap<TopicName, TopicInfo>> = BTreeMap::new();
-    for cluster in wanted.iter().map(|wanted| &wanted.cluster) {
-        if !existing.contains_key(cluster) {
-            existing.insert(cluster.clone(), deployment.topics(cluster).await?);
-        }
-    }
-    let one = |wanted: Wanted| {
-        let found = existing.get(&wanted.cluster).and_then(|topics| topics.get(&wanted.spec.name)).cloned();
-        async move {
-            match found {
-                None if deployment.config.topics.create => create(deployment, &wanted).await,
-                found => Ok(wanted::check(&wanted, found.as_ref(), deployment.config.topics.lanes)),
-            }
-        }
+    let one = async |wanted: Wanted| match deployment.topic(&wanted.cluster, &wanted.spec.name).await? {
+        None if deployment.config.topics.create => create(deployment, &wanted).await,
+        found => Ok(wanted::check(&wanted, found.as_ref(), deployment.config.topics.lanes)),
     };
+    let wanted = wanted::for_bucket(&deployment.config, bucket);
     let findings = stream::iter(wanted).map(one).buffered(CREATING_AT_ONCE).collect::<Vec<_>>().await;
     findings.into_iter().collect()
 }
@@ -134,14 +125,19 @@ async fn create(deployment: &Deployment, wanted: &Wanted) -> Result<Finding, Fai
         Ok(()) => Ok(Finding::done(format!("topic {}", spec.name), format!("created, {} partitions", spec.partitions))),
         // Somebody else was quicker: theirs is looked at as any other.
         Err(error) if error.kind == LogErrorKind::TopicExists => {
-            let found = deployment.topics(&wanted.cluster).await?;
-            Ok(wanted::check(wanted, found.get(&spec.name), deployment.config.topics.lanes))
+            let found = deployment.topic(&wanted.cluster, &spec.name).await?;
+            Ok(wanted::check(wanted, found.as_ref(), deployment.config.topics.lanes))
         }
         Err(error) => Err(deployment.cluster_failed(&wanted.cluster, &error)),
     }
 }
 
-async fn subscribe(deployment: &Deployment, name: &SiteName, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
+async fn subscribe(
+    deployment: &Deployment,
+    name: &SiteName,
+    bucket: &BucketName,
+    created: bool,
+) -> Result<Vec<Finding>, Failure> {
     let site = deployment.site(name)?;
     let subject = format!("notices of {bucket} at {name}");
     let change = match site.subscribe(bucket).await {
@@ -155,7 +151,7 @@ async fn subscribe(deployment: &Deployment, name: &SiteName, bucket: &BucketName
             return Ok(vec![Finding::fail(subject, error.to_string(), advice)]);
         }
     };
-    tell_since(deployment, name, bucket, &change).await?;
+    tell_since(deployment, name, bucket, (&change, created)).await?;
     Ok(match change {
         SubscriptionChange::Unchanged => vec![Finding::ok(subject, "subscribed already")],
         SubscriptionChange::Changed(what) => {
@@ -176,21 +172,27 @@ async fn subscribe(deployment: &Deployment, name: &SiteName, bucket: &BucketName
 pub const SKEW_US: i64 = 2_000_000;
 
 /// Puts on record since when every notice of the bucket comes: from this moment on where the subscription was made now.
-/// A bucket that was enabled by an older release is known to be whole from now on only.
+/// A bucket that was enabled by an older release is known to be whole from now on only. Where topics were created, running
+/// processes hear of them by this record, though it says nothing new.
 async fn tell_since(
     deployment: &Deployment,
     site: &SiteName,
     bucket: &BucketName,
-    change: &SubscriptionChange,
+    (change, created): (&SubscriptionChange, bool),
 ) -> Result<(), Failure> {
     let control = control(deployment, site).await?;
     let now_us = SystemClock.now_us() + SKEW_US;
-    let first_us = match (control.unbroken(bucket), change) {
-        (Some(known), SubscriptionChange::Unchanged) if known.since_us.is_some() => return Ok(()),
-        (Some(known), _) => known.first_us,
-        (None, SubscriptionChange::Changed(_)) => now_us,
-        (None, SubscriptionChange::Unchanged) => 0,
+    let unbroken = match (control.unbroken(bucket), change) {
+        (Some(known), SubscriptionChange::Unchanged) if known.since_us.is_some() => {
+            if !created {
+                return Ok(());
+            }
+            known
+        }
+        (Some(known), _) => Unbroken { since_us: Some(now_us), ..known },
+        (None, SubscriptionChange::Changed(_)) => Unbroken { since_us: Some(now_us), first_us: now_us },
+        (None, SubscriptionChange::Unchanged) => Unbroken { since_us: Some(now_us), first_us: 0 },
     };
-    control.put(Entry::Unbroken(bucket.clone(), Unbroken { since_us: Some(now_us), first_us })).await;
+    control.put(Entry::Unbroken(bucket.clone(), unbroken)).await;
     Ok(())
 }

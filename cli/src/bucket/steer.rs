@@ -126,8 +126,7 @@ pub async fn control(deployment: &Deployment, site: &SiteName) -> Result<Control
     let ids = ids(&clock);
     let home = Arc::clone(deployment.home(site)?);
     let control = Control::new(home, &deployment.config.topics.names, site, clock, ids);
-    let cluster = deployment.config.sites.get(site).map(|site| site.cluster.clone()).unwrap_or_default();
-    control.load().await.map_err(|error| deployment.cluster_failed(&cluster, &error))?;
+    control.load().await.map_err(|error| deployment.home_failed(site, &error))?;
     Ok(control)
 }
 

@@ -72,6 +72,27 @@ async fn a_bucket_is_enabled_once_and_the_second_run_changes_nothing() {
     assert_eq!(shown, "BUCKET  LINK       STATE\nphotos  east>west  enabled\nphotos  west>east  enabled\n");
 }
 
+/// Scenario: a change topic is deleted and the bucket enabled again, whose subscription stands. Guarantee: running processes
+/// hear of the topic by the control topic, and since when the bucket is whole stays as it was; a run that changes nothing
+/// tells nothing.
+#[tokio::test]
+async fn running_processes_hear_of_topics_that_were_created_again() {
+    let world = world(GOOD, GOOD);
+    let heard = async || {
+        let control = control(&world.deployment, world.east.name()).await.unwrap();
+        (control.enabled_at().remove(&world.bucket).unwrap(), control.unbroken(&world.bucket).unwrap())
+    };
+    world.enable().await;
+    let (first, unbroken) = heard().await;
+    world.enable().await;
+    assert_eq!(heard().await, (first, unbroken));
+    let topic = world.deployment.config.topics.names.changes(world.east.name(), &world.bucket);
+    world.log.delete_topic(&topic);
+    world.enable().await;
+    let (again, still) = heard().await;
+    assert!(again > first && still == unbroken, "{again} {still:?}");
+}
+
 #[tokio::test]
 async fn a_bucket_without_versioning_is_refused_and_nothing_is_changed() {
     let never = BucketSetup { versioning: Versioning::Never, object_lock: false, default_retention: None };

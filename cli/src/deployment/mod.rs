@@ -77,10 +77,20 @@ impl Deployment {
         self.cluster(cluster)?.topics().await.map_err(|error| self.cluster_failed(cluster, &error))
     }
 
+    /// One topic of a cluster, if it exists.
+    pub async fn topic(&self, cluster: &str, name: &TopicName) -> Result<Option<TopicInfo>, Failure> {
+        self.cluster(cluster)?.topic(name).await.map_err(|error| self.cluster_failed(cluster, &error))
+    }
+
     /// Says of a cluster's error where the cluster is configured.
     pub fn cluster_failed(&self, cluster: &str, error: &LogError) -> Failure {
         let brokers = self.config.clusters.get(cluster).map_or("", |cluster| cluster.brokers.as_str());
         Failure::of_cluster(cluster, brokers, error)
+    }
+
+    /// Says where the cluster is configured on which a site's topics are.
+    pub fn home_failed(&self, site: &SiteName, error: &LogError) -> Failure {
+        self.cluster_failed(self.config.sites.get(site).map_or("", |site| site.cluster.as_str()), error)
     }
 
     /// Says of a site's error where the site is configured.

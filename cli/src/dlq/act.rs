@@ -10,7 +10,6 @@ use twinlog_log::{Headers, Log, LogError, Record, header, partition_of_record_ke
 use twinlog_schemas::{ExamineCause, OwnNotice, SiteName, VersionRef};
 
 use super::found::Found;
-use super::reading::failed;
 use crate::config::Config;
 use crate::deployment::Deployment;
 use crate::exit::Failure;
@@ -122,7 +121,7 @@ impl<'a> Act<'a> {
         }
         let change = Change { state, by: self.by.clone(), why, at_us: self.clock.now_us() };
         let said = self.say(&found.into, &found.letter.cause, found.history.as_ref(), change).await;
-        said.map_err(|error| failed(self.deployment, &found.into, &error))?;
+        said.map_err(|error| self.deployment.home_failed(&found.into, &error))?;
         Ok(Done::Acted)
     }
 
@@ -130,12 +129,12 @@ impl<'a> Act<'a> {
         match replay {
             Replay::Notice => {
                 let told = self.tell_again(&found.into, &found.letter).await;
-                told.map_err(|error| failed(self.deployment, &found.into, &error))
+                told.map_err(|error| self.deployment.home_failed(&found.into, &error))
             }
             Replay::Version(sources, version) => {
                 for source in sources {
                     let asked = self.ask(source, &found.into, &version).await;
-                    asked.map_err(|error| failed(self.deployment, source, &error))?;
+                    asked.map_err(|error| self.deployment.home_failed(source, &error))?;
                 }
                 Ok(())
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use twinlog_dead::{Scan, States};
-use twinlog_log::{Log, LogError};
+use twinlog_log::Log;
 use twinlog_schemas::SiteName;
 use twinlog_schemas::codec::Codec;
 
@@ -52,7 +52,7 @@ impl<'a> Reading<'a> {
                 continue;
             };
             let next = if self.found < self.choice.limit() { site.scan.next().await } else { Ok(None) };
-            let Some(letter) = next.map_err(|error| failed(self.deployment, &site.name, &error))? else {
+            let Some(letter) = next.map_err(|error| self.deployment.home_failed(&site.name, &error))? else {
                 self.strangers += site.scan.strangers();
                 self.now = None;
                 continue;
@@ -92,15 +92,9 @@ impl Site {
             };
             Ok((states, scan))
         };
-        let (states, scan) = begun.await.map_err(|error| failed(deployment, &name, &error))?;
+        let (states, scan) = begun.await.map_err(|error| deployment.home_failed(&name, &error))?;
         Ok(Self { name, scan, states })
     }
-}
-
-/// A failure of the cluster on which a site's topics are.
-pub fn failed(deployment: &Deployment, site: &SiteName, error: &LogError) -> Failure {
-    let cluster = deployment.config.sites.get(site).map(|site| site.cluster.clone()).unwrap_or_default();
-    deployment.cluster_failed(&cluster, error)
 }
 
 /// A codec that reads what newer producers wrote too, as far as their sites' control topics can be read.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use twinlog_log::memory::spec;
-use twinlog_log::{Committed, Headers, Log, MemoryLog, Record};
+use twinlog_log::{Committed, Headers, Log, MemoryLog, Record, TopicPartition};
 
 use super::*;
 use crate::config::EXAMPLE;

@@ -1,25 +1,30 @@
-//! What waits of a topic, from offsets; the oldest record's own time says for how long.
+//! What waits of topics, from offsets; the oldest record's own time says for how long.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use twinlog_log::{Fetched, Log, LogError, Reader, Retention, TopicName, TopicPartition};
+use twinlog_log::{
+    Fetched, Log, LogError, LogErrorKind, PartitionReader, Retention, TopicInfo, TopicName, TopicPartition,
+};
 
 use super::judge::used;
 
 /// Records whose size stands for that of the others.
 const SAMPLE: i64 = 32;
+/// Partitions that are read from at a time: what is fetched ahead of each is in memory.
+const AT_ONCE: usize = 16;
 
-/// A topic, and who reads it.
+/// Topics of a cluster, and who reads them.
 pub struct Followed<'a> {
-    /// Its cluster.
+    /// The cluster.
     pub log: &'a dyn Log,
-    /// The group that commits what is done of it.
+    /// The group that commits what is done of them.
     pub group: &'a str,
-    /// The topic.
-    pub topic: &'a TopicName,
-    /// What the topic keeps.
-    pub retention: Retention,
+    /// The topics.
+    pub topics: &'a BTreeMap<TopicName, TopicInfo>,
+    /// What they keep; where that is not said, nothing of it counts as used up.
+    pub retention: &'a BTreeMap<TopicName, Retention>,
     /// How long one record may take to be read; what takes longer leaves the age unknown.
     pub patience: Duration,
 }
@@ -36,51 +41,59 @@ pub struct Waiting {
     pub used: f64,
 }
 
-/// What waits of a topic now. A topic that does not exist holds nothing.
+/// What waits of each topic now.
 ///
 /// # Errors
 /// Where the cluster does not answer.
-pub async fn waiting(followed: &Followed<'_>, now_ms: i64) -> Result<Waiting, LogError> {
-    let Followed { log, group, topic, .. } = followed;
-    let count = log.topic(topic).await?.map_or(0, |info| info.partitions);
-    let partitions: Vec<_> =
-        (0..count).map(|partition| TopicPartition { topic: (*topic).clone(), partition }).collect();
+pub async fn waiting(followed: &Followed<'_>, now_ms: i64) -> Result<BTreeMap<TopicName, Waiting>, LogError> {
+    let Followed { log, group, topics, .. } = followed;
+    let partitions = |(topic, info): (&TopicName, &TopicInfo)| {
+        let topic = topic.clone();
+        (0..info.partitions).map(move |partition| TopicPartition { topic: topic.clone(), partition })
+    };
+    let partitions: Vec<TopicPartition> = topics.iter().flat_map(partitions).collect();
     let committed = log.committed(group, &partitions).await?;
-    let mut reader: Option<Box<dyn Reader>> = None;
-    let mut waiting = Waiting::default();
-    for partition in &partitions {
-        let ends = log.watermarks(partition).await?;
-        let done = committed.get(partition).map_or(ends.first, |commit| commit.offset.max(ends.first));
+    let (mut from, mut left) = (Vec::new(), Vec::new());
+    let mut all: BTreeMap<_, _> = topics.keys().map(|topic| (topic.clone(), Waiting::default())).collect();
+    for (partition, ends) in log.ends(&partitions).await {
+        let ends = match ends {
+            // Deleted since it was listed.
+            Err(error) if error.kind == LogErrorKind::UnknownTopic => continue,
+            ends => ends?,
+        };
+        let done = committed.get(&partition).map_or(ends.first, |commit| commit.offset.max(ends.first));
         if done >= ends.next {
             continue;
         }
-        let records = ends.next - done;
-        waiting.records += records;
-        if reader.is_none() {
-            reader = Some(log.reader(&format!("{group}.age")).await?);
-        }
-        let Some(reader) = &reader else { continue };
-        let first = followed.first(reader.as_ref(), partition, done, records).await;
-        let Some((oldest_ms, bytes)) = first else { continue };
-        waiting.oldest_ms = Some(waiting.oldest_ms.map_or(oldest_ms, |known| known.min(oldest_ms)));
-        waiting.used = waiting.used.max(used(now_ms - oldest_ms, bytes, followed.retention));
+        all.entry(partition.topic.clone()).or_default().records += ends.next - done;
+        from.push((partition, done));
+        left.push(ends.next - done);
     }
-    Ok(waiting)
+    if from.is_empty() {
+        return Ok(all);
+    }
+    let reader = log.reader(&format!("{group}.age")).await?;
+    for (from, left) in from.chunks(AT_ONCE).zip(left.chunks(AT_ONCE)) {
+        let Ok(Ok(streams)) = timeout(followed.patience, reader.assign_all(from)).await else { continue };
+        for (mut stream, records) in streams.into_iter().zip(left) {
+            let topic = stream.partition().topic.clone();
+            let retention = followed.retention.get(&topic).copied().unwrap_or_default();
+            let first = followed.first(stream.as_mut(), *records, retention).await;
+            let Some((oldest_ms, bytes)) = first else { continue };
+            let waiting = all.entry(topic).or_default();
+            waiting.oldest_ms = Some(waiting.oldest_ms.map_or(oldest_ms, |known| known.min(oldest_ms)));
+            waiting.used = waiting.used.max(used(now_ms - oldest_ms, bytes, retention));
+        }
+    }
+    Ok(all)
 }
 
 impl Followed<'_> {
     /// The time of the first record that waits, and about how many bytes wait with it; `None` where it does not come soon.
-    async fn first(
-        &self,
-        reader: &dyn Reader,
-        partition: &TopicPartition,
-        from: i64,
-        records: i64,
-    ) -> Option<(i64, i64)> {
-        let mut stream = timeout(self.patience, reader.assign(partition, from)).await.ok()?.ok()?;
+    async fn first(&self, stream: &mut dyn PartitionReader, records: i64, retention: Retention) -> Option<(i64, i64)> {
         let first = timeout(self.patience, stream.next()).await.ok()?.ok()?;
         let (oldest_ms, mut bytes, mut seen) = (first.timestamp_ms?, size(&first), 1);
-        if self.retention.bytes.is_some() {
+        if retention.bytes.is_some() {
             while seen < records.min(SAMPLE) {
                 let Ok(Ok(next)) = timeout(self.patience, stream.next()).await else { break };
                 (bytes, seen) = (bytes + size(&next), seen + 1);

@@ -1,9 +1,9 @@
 //! Whether what waited when the log lost records is done: until then a sweep would take for lost what is only late.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use twinlog_control::{Direction, Sweep};
-use twinlog_log::Retention;
 use twinlog_schemas::{BucketName, SiteName};
 
 use super::beside::Shared;
@@ -22,10 +22,12 @@ async fn is_done(shared: &Shared, (source, bucket): &Direction, sweep: &Sweep) -
         false => (names.changes(source, bucket), "apply"),
     };
     let group = names.group(&shared.at, purpose);
-    let (log, retention) = (home.as_ref(), Retention::default());
-    let followed = Followed { log, group: &group, topic: &topic, retention, patience: PATIENCE };
+    let info = home.topic(&topic).await.map_err(|error| error.to_string())?;
+    let (topics, retention) = (info.map(|info| (topic, info)).into_iter().collect(), BTreeMap::new());
+    let (log, topics, retention) = (home.as_ref(), &topics, &retention);
+    let followed = Followed { log, group: &group, topics, retention, patience: PATIENCE };
     let waits = waiting(&followed, shared.clock.now_ms()).await.map_err(|error| error.to_string())?;
-    Ok(waits.oldest_ms.is_none_or(|oldest_ms| oldest_ms > sweep.last_us / 1_000))
+    Ok(waits.values().filter_map(|waits| waits.oldest_ms).all(|oldest_ms| oldest_ms > sweep.last_us / 1_000))
 }
 
 /// The first direction of a bucket of which that is not so, between this site and the others.

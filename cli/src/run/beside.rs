@@ -114,8 +114,9 @@ impl Beside {
             let served = serve(listener, shown, until).await;
             served.map_err(|error| Failure::internal(format!("the server of metrics failed: {error}")))
         });
-        let enabled = Enabled::watch(&deployment, &options.at, &readiness, &mut rest, &stop)?;
-        let with = (&clock, &ids, &codec);
+        let (stir, stirred) = tokio::sync::watch::channel(());
+        let enabled = Enabled::watch(&deployment, &options.at, &readiness, &stirred, &mut rest, &stop)?;
+        let with = (&clock, &ids, &codec, &stir);
         let control = control::open(&deployment, &options.at, with, &readiness, &mut rest, &stop).await?;
         let indexed = open(&deployment, options, &codec, &ids, &readiness, &mut rest, &stop)?;
         let shared = Arc::new(Shared {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
-use twinlog_log::Log;
+use twinlog_log::{Log, TopicName};
 use twinlog_schemas::{BucketName, SiteName};
 
 use super::stop::Stop;
@@ -18,11 +18,12 @@ use crate::exit::Failure;
 use crate::telemetry::{Readiness, Reported};
 use crate::wanted;
 
-/// How soon an enabled bucket is noticed, on a cluster that has not very many topics.
+/// How soon a bucket is noticed that `bucket enable` has told of, and a cluster that does not answer.
 const EVERY: Duration = Duration::from_secs(2);
-/// A cluster can only be asked for all its topics, anybody's: asking takes at most this part of its time.
-const PART: u32 = 50;
-/// How soon it is noticed anywhere.
+/// A cluster can only be asked for all its topics, anybody's: where nothing else is heard, asking takes at most this part of
+/// its time.
+const PART: u32 = 200;
+/// How soon it is noticed whatever was heard.
 const SELDOM: Duration = Duration::from_secs(60);
 
 /// How long until the topics are looked at again, when a look took so long.
@@ -39,11 +40,13 @@ pub struct Enabled {
 }
 
 impl Enabled {
-    /// Begins to watch every cluster concerned; each reports on the board, the site's own as one that is needed.
+    /// Begins to watch every cluster concerned; each reports on the board, the site's own as one that is needed. `stirred`
+    /// is told of every `bucket enable` and `disable` that changes something.
     pub fn watch(
         deployment: &Deployment,
         at: &SiteName,
         readiness: &Readiness,
+        stirred: &watch::Receiver<()>,
         tasks: &mut Tasks,
         stop: &Stop,
     ) -> Result<Self, Failure> {
@@ -53,7 +56,10 @@ impl Enabled {
         let receiver = own.subscribe();
         for (name, log) in &deployment.clusters {
             let label = format!("cluster {name}");
+            let of_it = deployment.config.sites.iter().find(|(_, site)| site.cluster == *name);
             let watch = Watch {
+                probe: deployment.config.topics.names.control(of_it.map_or(at, |(site, _)| site)),
+                stirred: stirred.clone(),
                 config: Arc::clone(&deployment.config),
                 cluster: name.clone(),
                 log: Arc::clone(log),
@@ -80,6 +86,9 @@ impl Enabled {
 struct Watch {
     config: Arc<Config>,
     cluster: String,
+    /// A topic that tells by any answer that the cluster answers.
+    probe: TopicName,
+    stirred: watch::Receiver<()>,
     log: Arc<dyn Log>,
     at: SiteName,
     own: watch::Sender<BTreeSet<BucketName>>,
@@ -89,10 +98,11 @@ struct Watch {
 }
 
 impl Watch {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut before = BTreeSet::new();
         loop {
             let asked = Instant::now();
+            self.stirred.mark_unchanged();
             let again = match self.log.topics().await {
                 Ok(topics) => {
                     let again = pause(asked.elapsed());
@@ -116,7 +126,21 @@ impl Watch {
                     EVERY
                 }
             };
-            sleep(again).await;
+            self.wait(asked + again).await;
+        }
+    }
+
+    /// Waits until it is time to look again, or something was heard.
+    async fn wait(&self, until: Instant) {
+        loop {
+            sleep(EVERY).await;
+            if until <= Instant::now() || self.stirred.has_changed().unwrap_or(false) {
+                return;
+            }
+            match self.log.topic(&self.probe).await {
+                Ok(_) => self.reported.ready("reachable"),
+                Err(error) => self.reported.not_ready(error.to_string()),
+            }
         }
     }
 
@@ -142,10 +166,10 @@ mod tests {
     use super::*;
 
     /// Scenario: clusters that list their topics at once, slowly, and very slowly. Guarantees: few are asked every two
-    /// seconds, many for a fiftieth of the time, and none less than once a minute.
+    /// seconds, many for a two-hundredth of the time, and none less than once a minute.
     #[test]
     fn a_cluster_with_many_topics_is_asked_less_often() {
-        let paused = [0, 10, 200, 10_000].map(|ms| pause(Duration::from_millis(ms)).as_secs());
-        assert_eq!(paused, [2, 2, 10, 60]);
+        let paused = [0, 10, 100, 10_000].map(|ms| pause(Duration::from_millis(ms)).as_secs());
+        assert_eq!(paused, [2, 2, 20, 60]);
     }
 }

@@ -10,8 +10,8 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{MissedTickBehavior, interval};
 use twinlog_control::{Control, Direction, Entry, Key, Late};
 use twinlog_log::clock::{Clock, Ids};
-use twinlog_log::{Log, LogError, Tell, Topics};
-use twinlog_schemas::{CloudEvent, EventType, RetentionTold, SiteName};
+use twinlog_log::{Log, LogError, Tell, TopicName, Topics};
+use twinlog_schemas::{BucketName, CloudEvent, EventType, RetentionTold, SiteName};
 
 use super::beside::Shared;
 use super::tasks::Tasks;
@@ -87,24 +87,25 @@ impl Alarm {
 
     async fn of_link(&self, link: &LinkConfig, log: &dyn Log, keeper: bool) -> Result<(), LogError> {
         let group = self.topics.group(&self.here, "apply");
-        let topics = log.topics().await?.into_keys();
-        let carried = topics.filter_map(|topic| {
-            let bucket = self.topics.bucket_of_changes(&link.source, &topic)?;
-            link.carries(&bucket).then_some((topic, (link.source.clone(), bucket)))
-        });
-        let carried: Vec<_> = carried.collect();
-        let kept = log.retention(&carried.iter().map(|(topic, _)| topic.clone()).collect::<Vec<_>>()).await?;
-        for (topic, direction) in &carried {
-            let retention = kept.get(topic).copied().unwrap_or_default();
-            let followed = Followed { log, group: &group, topic, retention, patience: PATIENCE };
-            let waiting = waiting(&followed, self.clock.now_ms()).await?;
-            let bucket = KeyValue::new(names::BUCKET, direction.1.to_string());
-            self.shown.record(waiting.used, &[KeyValue::new(names::LINK, link.name()), bucket]);
+        let mut topics = log.topics_lately().await?;
+        topics.retain(|topic, _| self.bucket_of(link, topic).is_some());
+        let retention = log.retention(&topics.keys().cloned().collect::<Vec<_>>()).await?;
+        let (topics, retention) = (&topics, &retention);
+        let followed = Followed { log, group: &group, topics, retention, patience: PATIENCE };
+        for (topic, waiting) in waiting(&followed, self.clock.now_ms()).await? {
+            let Some(bucket) = self.bucket_of(link, &topic) else { continue };
+            let labels = [KeyValue::new(names::LINK, link.name()), KeyValue::new(names::BUCKET, bucket.to_string())];
+            self.shown.record(waiting.used, &labels);
             if keeper {
-                self.judge(direction, &waiting).await;
+                self.judge(&(link.source.clone(), bucket), &waiting).await;
             }
         }
         Ok(())
+    }
+
+    /// Of which bucket of the link a topic holds the change events.
+    fn bucket_of(&self, link: &LinkConfig, topic: &TopicName) -> Option<BucketName> {
+        self.topics.bucket_of_changes(&link.source, topic).filter(|bucket| link.carries(bucket))
     }
 
     /// Begins or ends the alarm of a direction; it stands in control, so that a restart tells nothing twice.

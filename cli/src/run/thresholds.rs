@@ -114,7 +114,7 @@ impl Thresholds {
         let group = self.config.topics.names.group(&self.at, "apply");
         let mut seen = self.seen.lock().await;
         let seen = seen.entry(number).or_default();
-        for (topic, info) in log.topics().await? {
+        for (topic, info) in log.topics_lately().await? {
             let Some((link, bucket)) = link_of(&self.config, links, &topic) else { continue };
             let lag = seen.lag((log, &group), &topic, info.partitions, self.clock.now_ms()).await?;
             let watched = (link.source.to_string(), bucket.to_string());

@@ -1,7 +1,9 @@
-//! What waits of a topic, from offsets; the oldest record's own time says for how long.
+//! What waits of change topics, and how much dead-letter topics hold.
+
+use std::collections::BTreeMap;
 
 use twinlog_log::clock::{Clock, SystemClock};
-use twinlog_log::{LogErrorKind, TopicName, TopicPartition};
+use twinlog_log::{TopicInfo, TopicName};
 use twinlog_schemas::SiteName;
 
 use crate::config::LinkConfig;
@@ -9,41 +11,23 @@ use crate::deployment::{ASKING, Deployment};
 use crate::exit::Failure;
 use crate::retention::{self, Followed, Waiting};
 
-/// What of a change topic waits for a link's target.
-pub async fn waiting(deployment: &Deployment, link: &LinkConfig, topic: &TopicName) -> Result<Waiting, Failure> {
-    let log = deployment.home(&link.source)?;
+/// What of these change topics waits for a link's target.
+pub async fn waiting(
+    deployment: &Deployment,
+    link: &LinkConfig,
+    topics: &BTreeMap<TopicName, TopicInfo>,
+) -> Result<BTreeMap<TopicName, Waiting>, Failure> {
+    let log = deployment.home(&link.source)?.as_ref();
     let group = deployment.config.topics.names.group(&link.target, "apply");
-    let cluster = deployment.config.sites.get(&link.source).map(|site| site.cluster.clone()).unwrap_or_default();
-    let failed = |error| deployment.cluster_failed(&cluster, &error);
-    let kept = log.retention(std::slice::from_ref(topic)).await.map_err(failed)?;
-    let retention = kept.get(topic).copied().unwrap_or_default();
-    let followed = Followed { log: log.as_ref(), group: &group, topic, retention, patience: ASKING };
+    let failed = |error| deployment.home_failed(&link.source, &error);
+    let retention = log.retention(&topics.keys().cloned().collect::<Vec<_>>()).await.map_err(failed)?;
+    let followed = Followed { log, group: &group, topics, retention: &retention, patience: ASKING };
     retention::waiting(&followed, SystemClock.now_ms()).await.map_err(failed)
 }
 
 /// How many records a topic of a site has.
 pub async fn kept(deployment: &Deployment, site: &SiteName, topic: &TopicName) -> Result<i64, Failure> {
-    let log = deployment.home(site)?;
-    let cluster = deployment.config.sites.get(site).map(|site| site.cluster.clone()).unwrap_or_default();
-    let mut kept = 0;
-    for partition in partitions(deployment, site, topic).await? {
-        match log.watermarks(&partition).await {
-            Ok(ends) => kept += ends.next - ends.first,
-            Err(error) if error.kind == LogErrorKind::UnknownTopic => {}
-            Err(error) => return Err(deployment.cluster_failed(&cluster, &error)),
-        }
-    }
-    Ok(kept)
-}
-
-async fn partitions(
-    deployment: &Deployment,
-    site: &SiteName,
-    topic: &TopicName,
-) -> Result<Vec<TopicPartition>, Failure> {
-    let cluster = deployment.config.sites.get(site).map(|site| site.cluster.clone()).unwrap_or_default();
-    let info = deployment.home(site)?.topic(topic).await;
-    let info = info.map_err(|error| deployment.cluster_failed(&cluster, &error))?;
-    let count = info.map_or(0, |info| info.partitions);
-    Ok((0..count).map(|partition| TopicPartition { topic: topic.clone(), partition }).collect())
+    let ends = deployment.home(site)?.ends_of(topic).await;
+    let ends = ends.map_err(|error| deployment.home_failed(site, &error))?;
+    Ok(ends.into_iter().flatten().map(|(_, ends)| ends.next - ends.first).sum())
 }

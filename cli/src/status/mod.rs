@@ -6,11 +6,12 @@ mod letters;
 
 use std::collections::BTreeMap;
 
+use futures::future::try_join_all;
 use serde::Serialize;
 use twinlog_control::{Control, Direction, Reason, Scope, Stuck, Sweep, Swept, TopicGone};
 use twinlog_log::clock::{Clock, SystemClock};
 use twinlog_log::{TopicInfo, TopicName};
-use twinlog_schemas::BucketName;
+use twinlog_schemas::{BucketName, SiteName};
 
 use crate::args::StatusOptions;
 use crate::bucket::control;
@@ -120,35 +121,35 @@ async fn look(deployment: &Deployment, only: Option<&BucketName>) -> Result<Stat
     for cluster in deployment.clusters.keys() {
         topics.insert(cluster.clone(), deployment.topics(cluster).await?);
     }
-    let mut controls = BTreeMap::new();
-    for site in deployment.sites.keys() {
-        controls.insert(site.clone(), control(deployment, site).await?);
-    }
-    let mut links = Vec::new();
-    for link in &deployment.config.links {
-        let Some(control) = controls.get(&link.target) else { continue };
-        links.push(of_link(deployment, &topics, link, control, only).await?);
-    }
-    let mut sites = Vec::new();
-    for (site, control) in &controls {
-        let dead_letters = lag::kept(deployment, site, &deployment.config.topics.names.dead(site)).await?;
-        let dirty_buckets = control.dirty().into_iter().map(|dirty| dirty.bucket.to_string()).collect();
-        let sweeps = control.last_sweeps().into_iter().map(|(of, swept)| last_sweep(&of, &swept)).collect();
-        let open_dead_letters = letters::open(deployment, site, dead_letters, only).await?;
-        let own = control.sweeps().into_iter().filter(|((source, _), _)| source == site);
-        let sweep_buckets =
-            own.map(|((_, bucket), sweep)| (bucket.to_string(), to_be_swept(deployment, sweep))).collect();
-        let stuck = control.all_stuck().into_iter().map(|(at, stuck)| {
-            let at = format!("{at} at offset {}", stuck.offset);
-            (at, standing(deployment, stuck))
-        });
-        let gone = control.topics_gone().into_iter().filter(|(_, gone)| gone.bucket.is_none());
-        let stuck =
-            stuck.chain(gone.map(|(topic, gone)| (topic.to_string(), lost(deployment, &topic, &gone)))).collect();
-        let site = site.to_string();
-        sites.push(Site { site, dead_letters, open_dead_letters, dirty_buckets, sweeps, stuck, sweep_buckets });
-    }
-    Ok(Status { links, sites })
+    let load = async |site| Ok::<_, Failure>((site, control(deployment, site).await?));
+    let controls = deployment.sites.keys().map(load);
+    let controls: BTreeMap<&SiteName, Control> = try_join_all(controls).await?.into_iter().collect();
+    let links = deployment.config.links.iter().filter_map(|link| Some((link, controls.get(&link.target)?)));
+    let links = try_join_all(links.map(|(link, control)| of_link(deployment, &topics, link, control, only))).await?;
+    let sites = controls.iter().map(|(site, control)| of_site(deployment, site, control, only));
+    Ok(Status { links, sites: try_join_all(sites).await? })
+}
+
+async fn of_site(
+    deployment: &Deployment,
+    site: &SiteName,
+    control: &Control,
+    only: Option<&BucketName>,
+) -> Result<Site, Failure> {
+    let dead_letters = lag::kept(deployment, site, &deployment.config.topics.names.dead(site)).await?;
+    let dirty_buckets = control.dirty().into_iter().map(|dirty| dirty.bucket.to_string()).collect();
+    let sweeps = control.last_sweeps().into_iter().map(|(of, swept)| last_sweep(&of, &swept)).collect();
+    let open_dead_letters = letters::open(deployment, site, dead_letters, only).await?;
+    let own = control.sweeps().into_iter().filter(|((source, _), _)| source == site);
+    let sweep_buckets = own.map(|((_, bucket), sweep)| (bucket.to_string(), to_be_swept(deployment, sweep))).collect();
+    let stuck = control.all_stuck().into_iter().map(|(at, stuck)| {
+        let at = format!("{at} at offset {}", stuck.offset);
+        (at, standing(deployment, stuck))
+    });
+    let gone = control.topics_gone().into_iter().filter(|(_, gone)| gone.bucket.is_none());
+    let stuck = stuck.chain(gone.map(|(topic, gone)| (topic.to_string(), lost(deployment, &topic, &gone)))).collect();
+    let site = site.to_string();
+    Ok(Site { site, dead_letters, open_dead_letters, dirty_buckets, sweeps, stuck, sweep_buckets })
 }
 
 async fn of_link(
@@ -159,14 +160,15 @@ async fn of_link(
     only: Option<&BucketName>,
 ) -> Result<Link, Failure> {
     let cluster = deployment.config.sites.get(&link.source).map(|site| site.cluster.clone()).unwrap_or_default();
+    let bucket_of = |topic: &TopicName| {
+        let bucket = wanted::bucket_of(&deployment.config, &link.source, topic)?;
+        (link.carries(&bucket) && only.is_none_or(|only| *only == bucket)).then_some(bucket)
+    };
+    let topics = topics.get(&cluster).into_iter().flatten().filter(|(topic, _)| bucket_of(topic).is_some());
+    let topics = topics.map(|(topic, info)| (topic.clone(), info.clone())).collect();
     let mut buckets = Vec::new();
-    for topic in topics.get(&cluster).into_iter().flat_map(BTreeMap::keys) {
-        let bucket = wanted::bucket_of(&deployment.config, &link.source, topic);
-        let Some(bucket) = bucket.filter(|bucket| link.carries(bucket)) else { continue };
-        if only.is_some_and(|only| *only != bucket) {
-            continue;
-        }
-        let waiting = lag::waiting(deployment, link, topic).await?;
+    for (topic, waiting) in lag::waiting(deployment, link, &topics).await? {
+        let Some(bucket) = bucket_of(&topic) else { continue };
         let direction = (link.source.clone(), bucket.clone());
         let sweep = control.sweep(&direction).map(|sweep| to_be_swept(deployment, sweep));
         let scope = Scope::Bucket(direction);

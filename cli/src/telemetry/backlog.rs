@@ -134,7 +134,7 @@ impl Backlog {
     }
 
     async fn one(&self, follows: &Follows, seen: &mut Seen) -> Result<(), LogError> {
-        let topics = follows.log.topics().await?;
+        let topics = follows.log.topics_lately().await?;
         for (topic, info) in topics {
             let Some(labels) = (follows.labels)(&topic) else { continue };
             let of = (&follows.log, follows.group.as_str());

@@ -154,7 +154,7 @@ impl Apply {
         let partition = TopicPartition { topic, partition: 0 };
         let first = home.watermarks(&partition).await?.first;
         // Nothing is ever committed: what is due is read from the beginning.
-        let reader = home.reader(&self.parts.topics.group(self.parts.here.name(), "due")).await?;
+        let reader = home.steady_reader(&self.parts.topics.group(self.parts.here.name(), "due")).await?;
         let mut records = reader.assign(&partition, first).await?;
         let mut agenda = Agenda::default();
         loop {

@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use twinlog_dead::open::{Kept, Label, kept};
 use twinlog_dead::{Cause, Change, History, Open, State};
 use twinlog_log::lane::Slot;
-use twinlog_log::{Fetched, LogError, LogErrorKind, PartitionReader, Reader, TopicName, TopicPartition};
+use twinlog_log::{Fetched, LogError, LogErrorKind, PartitionReader, TopicName, TopicPartition, Watermarks};
 use twinlog_schemas::{BucketName, SiteName};
 
 use super::Apply;
@@ -109,14 +109,24 @@ impl Apply {
     async fn follow_letters(&self, following: &mut Following) -> Result<Infallible, LogError> {
         let (here, topics) = (self.parts.here.name(), &self.parts.topics);
         let (dead, said) = (topics.dead(here), topics.dead_state(here));
-        let reader = self.parts.home.unhurried_reader(&topics.group(here, "letters")).await?;
-        let mut coming = FuturesUnordered::new();
+        let (mut wanted, mut until) = (Vec::new(), Vec::new());
         // The states first: of a letter that is closed nothing has to be remembered.
         for topic in [&said, &dead] {
-            for partition in self.partitions(topic).await? {
-                let records = self.read_letters(reader.as_ref(), partition, following).await?;
-                coming.push(next(records));
+            for (partition, ends) in self.ends(topic).await? {
+                let known = following.read_to.get(&partition).copied();
+                let from = known.filter(|at| (ends.first..=ends.next).contains(at)).unwrap_or(ends.first);
+                wanted.push((partition, from));
+                until.push(from..ends.next);
             }
+        }
+        let reader = self.parts.home.steady_reader(&topics.group(here, "letters")).await?;
+        let mut coming = FuturesUnordered::new();
+        for (mut records, unread) in reader.assign_all(&wanted).await?.into_iter().zip(until) {
+            let mut at = unread.start;
+            while at < unread.end {
+                at = self.learn_of(records.next().await?, following);
+            }
+            coming.push(next(records));
         }
         self.letters.loaded.send_replace(true);
         let mut expire = interval(EXPIRE);
@@ -137,28 +147,10 @@ impl Apply {
         }
     }
 
-    async fn partitions(&self, topic: &TopicName) -> Result<Vec<TopicPartition>, LogError> {
-        let info = self.parts.home.topic(topic).await?;
+    async fn ends(&self, topic: &TopicName) -> Result<BTreeMap<TopicPartition, Watermarks>, LogError> {
+        let ends = self.parts.home.ends_of(topic).await?;
         let missing = || LogError::new("follow", topic, LogErrorKind::UnknownTopic, "there is no such topic");
-        let count = info.ok_or_else(missing)?.partitions;
-        Ok((0..count).map(|partition| TopicPartition { topic: topic.clone(), partition }).collect())
-    }
-
-    /// Reads a partition up to where it ends now.
-    async fn read_letters(
-        &self,
-        reader: &dyn Reader,
-        partition: TopicPartition,
-        following: &mut Following,
-    ) -> Result<Box<dyn PartitionReader>, LogError> {
-        let ends = self.parts.home.watermarks(&partition).await?;
-        let known = following.read_to.get(&partition).copied();
-        let mut at = known.filter(|at| (ends.first..=ends.next).contains(at)).unwrap_or(ends.first);
-        let mut records = reader.assign(&partition, at).await?;
-        while at < ends.next {
-            at = self.learn_of(records.next().await?, following);
-        }
-        Ok(records)
+        ends.ok_or_else(missing)
     }
 
     /// Takes in one record; the offset after it.
@@ -174,9 +166,8 @@ impl Apply {
     }
 
     async fn expire_letters(&self, dead: &TopicName) -> Result<(), LogError> {
-        for partition in self.partitions(dead).await? {
-            let first = self.parts.home.watermarks(&partition).await?.first;
-            self.letters.open().expire(partition.partition, first);
+        for (partition, ends) in self.ends(dead).await? {
+            self.letters.open().expire(partition.partition, ends.first);
         }
         Ok(())
     }

@@ -121,6 +121,28 @@ pub(super) async fn the_ends_of_many_are_those_of_each(case: &Case<'_>) -> Outco
     Ok(())
 }
 
+pub(super) async fn ends_are_never_older_than_the_question(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(2).await?;
+    let [growing, other] = [0, 1].map(|number| partition(&topic, number));
+    for next in 1..=20 {
+        // Under way while the record is written, so that the question after it finds one that may not answer it.
+        let before = [&growing, &other].map(|at| {
+            let (log, at) = (case.log(), at.clone());
+            tokio::spawn(async move { log.watermarks(&at).await })
+        });
+        log.append(record(&growing, "k", "v")).await?;
+        let after = join_all((0..4).map(|_| log.watermarks(&growing)));
+        for ends in soon("ends", after).await {
+            assert_eq!(ends?, Watermarks { first: 0, next });
+        }
+        for before in before {
+            assert!(soon("ends", before).await??.next <= next);
+        }
+    }
+    Ok(())
+}
+
 pub(super) async fn an_unread_partition_does_not_stop_another(case: &Case<'_>) -> Outcome {
     let log = case.log();
     let topic = case.topic(2).await?;

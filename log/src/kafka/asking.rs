@@ -1,35 +1,34 @@
-//! The client that only asks: which topics exist, where partitions begin and end. It never creates a topic.
+//! The client that only asks: which topics exist, what stands where. It never creates a topic.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{IsError, KafkaError, KafkaResult};
 use rdkafka::metadata::MetadataTopic;
-use rdkafka::{Offset, TopicPartitionList};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bootstrap;
 use super::config::KafkaConfig;
 use super::context::Told;
 use super::convert::list;
-use super::elsewhere::{Held, ask_elsewhere, run_elsewhere};
+use super::elsewhere::{Held, run_elsewhere};
 use super::error::{kind_of, log_error, log_error_told};
 use super::identity;
-use crate::contract::Watermarks;
+use super::seen::Seen;
 use crate::error::{LogError, LogErrorKind};
 use crate::topic::{TopicId, TopicInfo, TopicName, TopicPartition};
-
-/// For how long many partitions are asked about together, each of their ends.
-const TOGETHER: Duration = Duration::from_secs(2);
 
 pub(super) struct Asking {
     client: Held<Arc<StreamConsumer<Told>>>,
     told: Told,
     timeout: Duration,
     brokers: String,
+    seen: Seen,
     /// Serves the client's log and error events.
     _events: AbortOnDropHandle<()>,
 }
@@ -50,10 +49,28 @@ impl Asking {
             }
         });
         let (timeout, brokers) = (config.request_timeout, config.brokers.clone());
-        Ok(Self { client, told, timeout, brokers, _events: AbortOnDropHandle::new(events) })
+        let (seen, events) = (Seen::default(), AbortOnDropHandle::new(events));
+        Ok(Self { client, told, timeout, brokers, seen, _events: events })
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(super) fn client(&self) -> Held<Arc<StreamConsumer<Told>>> {
+        self.client.clone()
+    }
+
+    pub(super) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// How long a question may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(super) fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         operation: &'static str,
         subject: String,
@@ -66,37 +83,48 @@ impl Asking {
 
     /// All topics but Kafka's internal ones, and those that this principal may not describe.
     pub(super) async fn topics(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError> {
-        self.ask("list topics of", self.brokers.clone(), |client, timeout| {
+        let topics = self.ask("list topics of", self.brokers.clone(), |client, timeout| {
             let metadata = client.fetch_metadata(None, timeout)?;
             let shown = metadata.topics().iter().filter(|topic| !topic.name().starts_with("__"));
             let described = shown.filter_map(|topic| Some((TopicName::new(topic.name()).ok()?, info(topic).ok()??)));
             Ok(described.collect())
-        })
-        .await
+        });
+        let asked = Instant::now();
+        let topics = topics.await?;
+        self.seen.learn_all(&topics, asked);
+        Ok(topics)
+    }
+
+    /// The same as they were lately, where that is known.
+    pub(super) fn listed(&self) -> Option<BTreeMap<TopicName, TopicInfo>> {
+        self.seen.listed()
     }
 
     pub(super) async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError> {
         let asked = name.clone();
-        self.ask("describe topic", name.to_string(), move |client, timeout| {
+        let topic = self.ask("describe topic", name.to_string(), move |client, timeout| {
             let metadata = client.fetch_metadata(Some(asked.as_str()), timeout)?;
             match metadata.topics().iter().find(|topic| topic.name() == asked.as_str()) {
                 Some(topic) => info(topic),
                 None => Ok(None),
             }
-        })
-        .await
+        });
+        let topic = topic.await?;
+        self.seen.learn([(name, topic.as_ref().map(|info| info.partitions))]);
+        Ok(topic)
     }
 
-    /// An error of kind `UnknownTopic` unless the partition exists.
-    pub(super) async fn must_exist(&self, operation: &'static str, at: &TopicPartition) -> Result<i32, LogError> {
-        match self.topic(&at.topic).await? {
-            Some(info) if (0..info.partitions).contains(&at.partition) => Ok(info.partitions),
-            Some(info) => {
-                let why = format!("the topic has {} partitions", info.partitions);
-                Err(LogError::new(operation, at, LogErrorKind::UnknownTopic, why))
-            }
-            None => Err(LogError::new(operation, at, LogErrorKind::UnknownTopic, "no such topic")),
+    /// An error of kind `UnknownTopic` unless the partition exists, or did lately.
+    pub(super) async fn must_exist(&self, operation: &'static str, at: &TopicPartition) -> Result<(), LogError> {
+        if self.seen.partitions(&at.topic).is_some_and(|count| (0..count).contains(&at.partition)) {
+            return Ok(());
         }
+        let why = match self.topic(&at.topic).await? {
+            Some(info) if (0..info.partitions).contains(&at.partition) => return Ok(()),
+            Some(info) => format!("the topic has {} partitions", info.partitions),
+            None => "no such topic".to_owned(),
+        };
+        Err(LogError::new(operation, at, LogErrorKind::UnknownTopic, why))
     }
 
     /// Which topics these are.
@@ -123,52 +151,6 @@ impl Asking {
             })
         })
         .await
-    }
-
-    /// A topic that is not known holds up all the others, so this is not tried for long; and an error of one partition is
-    /// one of all.
-    pub(super) async fn ends_together(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Watermarks> {
-        if partitions.len() < 2 {
-            return BTreeMap::new();
-        }
-        let asked = partitions.to_vec();
-        let told = self.ask("ends of partitions of", self.brokers.clone(), move |client, timeout| {
-            // What the protocol calls times are these two as well: `ListOffsets` of the Kafka protocol, -2 and -1.
-            let of =
-                |end: Offset| client.offsets_for_times(list(asked.iter().map(|at| (at, end)))?, timeout.min(TOGETHER));
-            let (first, next) = (of(Offset::Beginning)?, of(Offset::End)?);
-            let ends = asked.into_iter().filter_map(|at| {
-                let ends = Watermarks { first: offset(&first, &at)?, next: offset(&next, &at)? };
-                Some((at, ends))
-            });
-            Ok(ends.collect())
-        });
-        told.await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "asking about each partition alone");
-            BTreeMap::new()
-        })
-    }
-
-    pub(super) async fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks, LogError> {
-        // librdkafka waits for an unknown topic until its time is up.
-        self.must_exist("watermarks of", at).await?;
-        let (asked, client, timeout) = (at.clone(), self.client.clone(), self.timeout);
-        // A partition that was just made has no leader yet.
-        let question = move || {
-            let (first, next) = client.fetch_watermarks(asked.topic.as_str(), asked.partition, timeout)?;
-            Ok(Watermarks { first, next })
-        };
-        let wrong = |error: &KafkaError| log_error_told("watermarks of", at, error, &self.told);
-        ask_elsewhere("watermarks of", at, timeout, question, wrong).await.inspect(|_| self.told.forget())
-    }
-}
-
-/// What was answered about a partition.
-fn offset(answers: &TopicPartitionList, at: &TopicPartition) -> Option<i64> {
-    let answer = answers.find_partition(at.topic.as_str(), at.partition)?;
-    match (answer.error(), answer.offset()) {
-        (Ok(()), Offset::Offset(offset)) => Some(offset),
-        _ => None,
     }
 }
 

@@ -146,6 +146,8 @@ impl KafkaConfig {
 pub(super) enum Pace {
     /// At once, alone if need be.
     Prompt,
+    /// Likewise, of partitions that stay the same.
+    Steady,
     /// With others if some come soon: fetches are what a busy broker spends most on.
     Unhurried,
 }
@@ -154,7 +156,7 @@ impl Pace {
     /// The bytes that end a fetch's waiting.
     const fn enough(self) -> usize {
         match self {
-            Self::Prompt => 1,
+            Self::Prompt | Self::Steady => 1,
             Self::Unhurried => 64 * 1024,
         }
     }
@@ -163,8 +165,8 @@ impl Pace {
     /// process has a dozen readers.
     const fn longest(self) -> Duration {
         match self {
-            Self::Prompt => Duration::from_millis(1_000),
-            Self::Unhurried => Duration::from_millis(500),
+            Self::Prompt | Self::Unhurried => Duration::from_secs(1),
+            Self::Steady => Duration::from_secs(5),
         }
     }
 }

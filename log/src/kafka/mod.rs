@@ -1,6 +1,6 @@
 //! A Kafka cluster behind the log's contract, on librdkafka.
 //!
-//! Tasks and threads: one task and one thread for the producer, one task for the client that asks for metadata, one
+//! Tasks and threads: one task and one thread for the producer, two tasks for the client that asks for metadata, one
 //! task per membership and two per reader, each ending with its handle; besides librdkafka's own threads per client.
 //! Everything that blocks runs on tokio's blocking threads. Needs a running tokio runtime with time and I/O.
 
@@ -12,11 +12,13 @@ mod config;
 mod context;
 mod convert;
 mod elsewhere;
+mod ends;
 mod error;
 mod identity;
 mod membership;
 mod producer;
 mod reader;
+mod seen;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -39,6 +41,7 @@ pub use config::KafkaConfig;
 use config::Pace;
 use context::Told;
 use elsewhere::{Held, ask_elsewhere};
+use ends::Ends;
 use error::{kind_of, log_error, log_error_told};
 use membership::KafkaMembership;
 use producer::Producer;
@@ -53,6 +56,7 @@ const SEEN: Duration = Duration::from_secs(30);
 pub struct KafkaLog {
     config: KafkaConfig,
     asking: Arc<Asking>,
+    ends: Ends,
     producer: Producer,
     admin: Administering,
     /// The clients of live readers, by group: questions about the group's commits go through them.
@@ -64,9 +68,10 @@ impl KafkaLog {
     /// transient error of the first request.
     pub async fn connect(config: KafkaConfig) -> Result<Self, LogError> {
         let asking = Arc::new(Asking::start(&config)?);
+        let ends = Ends::start(asking.clone());
         let producer = Producer::start(&config)?;
         let admin = Administering::new(&config);
-        Ok(Self { config, asking, producer, admin, readers: Mutex::default() })
+        Ok(Self { config, asking, ends, producer, admin, readers: Mutex::default() })
     }
 
     /// The settings that it was connected with.
@@ -128,6 +133,13 @@ impl Log for KafkaLog {
         self.asking.topics().await
     }
 
+    async fn topics_lately(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError> {
+        match self.asking.listed() {
+            Some(topics) => Ok(topics),
+            None => self.asking.topics().await,
+        }
+    }
+
     async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError> {
         self.asking.topic(name).await
     }
@@ -159,11 +171,9 @@ impl Log for KafkaLog {
     }
 
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError> {
-        self.asking.watermarks(partition).await
-    }
-
-    async fn ends_together(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Watermarks> {
-        self.asking.ends_together(partitions).await
+        // librdkafka waits for an unknown topic until its time is up.
+        self.asking.must_exist("watermarks of", partition).await?;
+        self.ends.of(partition).await
     }
 
     async fn committed(
@@ -197,6 +207,10 @@ impl Log for KafkaLog {
 
     async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
         self.reader_at(group, Pace::Prompt)
+    }
+
+    async fn steady_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
+        self.reader_at(group, Pace::Steady)
     }
 
     async fn unhurried_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {

@@ -4,8 +4,9 @@
 //! A partition is split off the main queue *before* it is assigned: librdkafka then never forwards it there (a queue
 //! that the application has forwarded stays so across assignments), and no record can land where nobody reads it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,16 +26,16 @@ use super::error::log_error;
 use crate::contract::{Committed, PartitionReader, Reader};
 use crate::error::{LogError, LogErrorKind};
 use crate::record::Fetched;
-use crate::topic::{TopicName, TopicPartition};
+use crate::topic::TopicPartition;
 
 pub(super) type Client = Held<Arc<StreamConsumer<Told>>>;
 type Queue = StreamPartitionQueue<Told>;
 
-/// Assignments done in one call at most.
+/// Commands taken together at most.
 const BATCH: usize = 512;
 
 enum Command {
-    Assign(Wanted),
+    Assign(Vec<Wanted>),
     Unassign(TopicPartition, Queue),
 }
 
@@ -51,8 +52,6 @@ pub(super) struct KafkaReader {
     asking: Arc<Asking>,
     commands: mpsc::UnboundedSender<Command>,
     commits: Committing,
-    /// Partition counts of topics that were seen to exist.
-    known: Mutex<BTreeMap<TopicName, i32>>,
 }
 
 impl KafkaReader {
@@ -60,34 +59,44 @@ impl KafkaReader {
         let (commands, taken) = mpsc::unbounded_channel();
         tokio::spawn(own(client.clone(), taken));
         let commits = Committing::start(client, told, patience);
-        Self { asking, commands, commits, known: Mutex::default() }
-    }
-
-    async fn must_exist(&self, at: &TopicPartition) -> Result<(), LogError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&at.topic).copied();
-        if !known.is_some_and(|count| (0..count).contains(&at.partition)) {
-            let count = self.asking.must_exist("assign", at).await?;
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(at.topic.clone(), count);
-        }
-        Ok(())
+        Self { asking, commands, commits }
     }
 }
 
 #[async_trait]
 impl Reader for KafkaReader {
     async fn assign(&self, partition: &TopicPartition, offset: i64) -> Result<Box<dyn PartitionReader>, LogError> {
-        self.must_exist(partition).await?;
-        let ended = || LogError::new("assign", partition, LogErrorKind::Fatal, "the reader has ended");
-        let (commands, partition) = (self.commands.clone(), partition.clone());
-        let reader = KafkaPartitionReader { queue: None, commands, partition, failed: None };
-        let (answer, assigned) = oneshot::channel();
-        self.commands.send(Command::Assign(Wanted { reader, offset, answer })).map_err(|_| ended())?;
-        Ok(Box::new(assigned.await.map_err(|_| ended())??))
+        let mut readers = self.assign_all(&[(partition.clone(), offset)]).await?;
+        readers.pop().ok_or_else(|| ended(partition))
+    }
+
+    async fn assign_all(&self, wanted: &[(TopicPartition, i64)]) -> Result<Vec<Box<dyn PartitionReader>>, LogError> {
+        for (partition, _) in wanted {
+            self.asking.must_exist("assign", partition).await?;
+        }
+        let (mut command, mut answers) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
+        for (partition, offset) in wanted {
+            let (commands, partition) = (self.commands.clone(), partition.clone());
+            let reader = KafkaPartitionReader { queue: None, commands, partition, failed: None };
+            let (answer, assigned) = oneshot::channel();
+            command.push(Wanted { reader, offset: *offset, answer });
+            answers.push(assigned);
+        }
+        self.commands.send(Command::Assign(command)).map_err(|_| ended("partitions"))?;
+        let mut readers: Vec<Box<dyn PartitionReader>> = Vec::with_capacity(wanted.len());
+        for ((partition, _), answer) in wanted.iter().zip(answers) {
+            readers.push(Box::new(answer.await.map_err(|_| ended(partition))??));
+        }
+        Ok(readers)
     }
 
     async fn commit(&self, partition: &TopicPartition, commit: &Committed) -> Result<(), LogError> {
         self.commits.commit(partition, commit).await
     }
+}
+
+fn ended(subject: impl Display) -> LogError {
+    LogError::new("assign", subject, LogErrorKind::Fatal, "the reader has ended")
 }
 
 struct KafkaPartitionReader {
@@ -188,8 +197,8 @@ fn runs(commands: impl Iterator<Item = Command>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for command in commands {
         match (command, runs.last_mut()) {
-            (Command::Assign(wanted), Some(Run::Assign(run))) => run.push(wanted),
-            (Command::Assign(wanted), _) => runs.push(Run::Assign(vec![wanted])),
+            (Command::Assign(wanted), Some(Run::Assign(run))) => run.extend(wanted),
+            (Command::Assign(wanted), _) => runs.push(Run::Assign(wanted)),
             (Command::Unassign(at, queue), Some(Run::Unassign(run))) => run.push((at, queue)),
             (Command::Unassign(at, queue), _) => runs.push(Run::Unassign(vec![(at, queue)])),
         }

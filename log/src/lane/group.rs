@@ -23,8 +23,8 @@ use crate::error::LogError;
 use crate::mark::Mark;
 use crate::topic::{TopicInfo, TopicName, TopicPartition};
 
-/// Partitions whose reading is begun at a time.
-const AT_ONCE: usize = 16;
+/// Partitions whose reading is begun at a time: their ends are asked for together, and their first commits go out so.
+const AT_ONCE: usize = 64;
 /// How soon a lane that could not be begun is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Likewise a partition.
@@ -335,7 +335,7 @@ impl Running {
     /// topic that is another one by now, nothing is read any further.
     async fn look(&mut self, number: usize) -> Result<Vec<(TopicName, i32)>, LogError> {
         let source = &self.spec.sources[number];
-        let all = source.log.topics().await?;
+        let all = source.log.topics_lately().await?;
         self.tell_gone(number, &all).await?;
         let source = &self.spec.sources[number];
         let wanted: Vec<(TopicName, TopicInfo)> = all.into_iter().filter(|(topic, _)| (source.wants)(topic)).collect();

@@ -9,7 +9,6 @@ use tokio::sync::{Semaphore, mpsc};
 use super::actor::Assignment;
 use super::before::Before;
 use super::group::LaneGroup;
-use super::source::Source;
 use super::watch::{Lost, TopicNow};
 use crate::contract::{Committed, Reader, Watermarks};
 use crate::error::{LogError, LogErrorKind};
@@ -72,40 +71,19 @@ impl Opening<'_> {
             self.spec.handler.prepare(lane, before).await;
         }
         tell(Step::Prepared(partitions.iter().map(Begun::at).collect()));
-        let ends = &self.ends(&partitions).await;
         let opened = partitions.into_iter().map(async |begun| {
             // Never closed.
             let _turn = self.turns.acquire().await;
             let at = begun.at();
-            let ends = ends.get(&at).copied();
-            tell(Step::Opened(at, self.open(begun, ends).await.map(Box::new)));
+            tell(Step::Opened(at, self.open(begun).await.map(Box::new)));
         });
         join_all(opened).await;
     }
 
-    /// The ends of the partitions that can be told together.
-    async fn ends(&self, begun: &[Begun]) -> BTreeMap<(usize, TopicPartition), Watermarks> {
-        let of = async |(number, source): (usize, &Source)| {
-            // Never closed.
-            let _turn = self.turns.acquire().await;
-            let partitions = begun.iter().filter(|begun| begun.number == number).map(|begun| begun.partition.clone());
-            let ends = source.log.ends_together(&partitions.collect::<Vec<_>>()).await;
-            ends.into_iter().map(move |(partition, ends)| ((number, partition), ends))
-        };
-        join_all(self.spec.sources.iter().enumerate().map(of)).await.into_iter().flatten().collect()
-    }
-
     /// A partition, ready to be read.
-    async fn open(
-        &self,
-        Begun { number, partition, committed }: Begun,
-        ends: Option<Watermarks>,
-    ) -> Result<Assignment, LogError> {
+    async fn open(&self, Begun { number, partition, committed }: Begun) -> Result<Assignment, LogError> {
         self.must_be_ours(&partition)?;
-        let ends = match ends {
-            Some(ends) => ends,
-            None => self.spec.sources[number].log.watermarks(&partition).await?,
-        };
+        let ends = self.spec.sources[number].log.watermarks(&partition).await?;
         let (ledger, rewound) = self.from(number, &partition, committed, ends).await?;
         // Before the first record is handled the log must say that this lane is being worked on, or an owner after
         // a crash would not know that writes of ours may still act.

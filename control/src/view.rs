@@ -424,7 +424,8 @@ impl Control {
         })
     }
 
-    /// The offset of what `bucket enable` and `disable` said last of each bucket: another one, whatever they said.
+    /// The offset of the last record of how far back each bucket is whole: another one with every `bucket enable`, whether
+    /// or not it says anything new.
     #[must_use]
     pub fn enabled_at(&self) -> BTreeMap<BucketName, i64> {
         let records = self.records();

@@ -58,6 +58,7 @@ pub async fn run(subject: &dyn Subject, prefix: &str) -> Outcome {
         reading::a_reader_waits_for_records_and_gets_each_in_order(&case("waits")).await?;
         reading::an_assignment_begins_where_it_is_told(&case("begins")).await?;
         reading::an_assignment_that_is_given_up_leaves_its_partition_free(&case("given-up")).await?;
+        reading::several_are_assigned_at_once(&case("at-once")).await?;
         reading::the_ends_of_many_are_those_of_each(&case("ends")).await?;
         reading::ends_are_never_older_than_the_question(&case("fresh")).await?;
         reading::offsets_out_of_range_are_errors(&case("range")).await?;

@@ -41,6 +41,11 @@ pub trait Log: Send + Sync + 'static {
     /// One topic, or `None` if it does not exist. Never creates.
     async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError>;
 
+    /// How many partitions a topic has, or had within the last ten seconds; `None` if it does not exist.
+    async fn partitions_lately(&self, name: &TopicName) -> Result<Option<i32>, LogError> {
+        Ok(self.topic(name).await?.map(|info| info.partitions))
+    }
+
     /// Creates a topic. An existing topic of this name is an error of kind [`crate::LogErrorKind::TopicExists`].
     async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError>;
 
@@ -69,8 +74,8 @@ pub trait Log: Send + Sync + 'static {
     /// nothing is ever rebalanced. Readers are independent of each other; one per purpose.
     async fn reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError>;
 
-    /// A [`reader`](Log::reader) for partitions that stay the same: one that is assigned while others are idle may wait five
-    /// seconds for its first record. An idle one costs the brokers a fifth.
+    /// A [`reader`](Log::reader) for one partition, which stays the same: one that is assigned, or has room again, while
+    /// others are idle waits for up to five seconds. An idle one costs the brokers a fifth.
     async fn steady_reader(&self, group: &str) -> Result<Box<dyn Reader>, LogError> {
         self.reader(group).await
     }
@@ -104,7 +109,7 @@ impl dyn Log {
         let ends: Result<_, LogError> = ends.into_iter().map(|(partition, ends)| Ok((partition, ends?))).collect();
         match ends {
             // Deleted meanwhile.
-            Err(error) if error.kind == LogErrorKind::UnknownTopic => Ok(None),
+            Err(error) if error.kind == LogErrorKind::UnknownTopic && self.topic(topic).await?.is_none() => Ok(None),
             ends => ends.map(Some),
         }
     }

@@ -127,6 +127,10 @@ impl Log for FaultyLog {
         self.inner.topic(name).await
     }
 
+    async fn partitions_lately(&self, name: &TopicName) -> Result<Option<i32>, LogError> {
+        self.inner.partitions_lately(name).await
+    }
+
     async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {
         self.inner.create_topic(spec).await
     }

@@ -58,7 +58,7 @@ impl Reading {
                 partitions.insert((dead, name.partition), Partition { name, ledger, committed, until: ends.next });
             }
         }
-        let reader = wanted.log.steady_reader(wanted.group).await?;
+        let reader = wanted.log.reader(wanted.group).await?;
         for records in reader.assign_all(&from).await? {
             let dead = records.partition().topic == *wanted.dead;
             tasks.spawn(read(records, dead, arrive.clone()));

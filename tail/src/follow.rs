@@ -49,7 +49,7 @@ async fn found(parts: &Parts, topic: &Topic) -> Result<Option<(i32, Arc<dyn Read
     let Some(info) = topic.log.topic(&topic.name).await? else { return Ok(None) };
     // Receipts of this process are in the index already; nobody waits for those of others but what waits for seconds.
     let reader = match topic.kind {
-        Kind::Facts => topic.log.steady_reader(&parts.group).await?,
+        Kind::Facts => topic.log.reader(&parts.group).await?,
         Kind::Receipts => topic.log.unhurried_reader(&parts.group).await?,
     };
     Ok(Some((info.partitions, reader.into())))

@@ -10,8 +10,7 @@ mod progress;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -80,8 +79,6 @@ pub struct Tail {
     topics: Vec<Topic>,
     index: Arc<dyn Index>,
     progress: Progress,
-    /// How many partitions each topic has: fixed when the site is set up, and asked for at every step of a lane.
-    counts: Mutex<BTreeMap<TopicName, i32>>,
 }
 
 impl Tail {
@@ -89,8 +86,7 @@ impl Tail {
     #[must_use]
     pub fn start(parts: Parts, stop: CancellationToken) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
         let progress = Progress::default();
-        let (topics, index) = (parts.topics.clone(), Arc::clone(&parts.index));
-        let tail = Arc::new(Self { topics, index, progress, counts: Mutex::default() });
+        let tail = Arc::new(Self { topics: parts.topics.clone(), index: Arc::clone(&parts.index), progress });
         let following = Arc::clone(&tail);
         let task = tokio::spawn(async move {
             let parts = Arc::new(parts);
@@ -148,25 +144,20 @@ impl Tail {
 
     /// The ends of a topic's partitions; none where it does not exist.
     async fn ends(&self, topic: &Topic) -> Result<Vec<(TopicPartition, Watermarks)>, LogError> {
-        let known = self.counts().get(&topic.name).copied();
-        let count = match known {
-            Some(count) => count,
-            None => match topic.log.topic(&topic.name).await? {
-                Some(info) => *self.counts().entry(topic.name.clone()).or_insert(info.partitions),
-                None => return Ok(Vec::new()),
-            },
-        };
+        let Some(count) = topic.log.partitions_lately(&topic.name).await? else { return Ok(Vec::new()) };
         let partition = |partition| TopicPartition { topic: topic.name.clone(), partition };
         let ends = topic.log.ends(&(0..count).map(partition).collect::<Vec<_>>()).await;
-        let ends: Result<Vec<_>, LogError> = ends.into_iter().map(|(at, ends)| Ok((at, ends?))).collect();
-        ends.or_else(|error| {
-            // It has gone, and may be another when it comes again.
-            self.counts().remove(&topic.name);
-            if error.kind == LogErrorKind::UnknownTopic { Ok(Vec::new()) } else { Err(error) }
-        })
-    }
-
-    fn counts(&self) -> MutexGuard<'_, BTreeMap<TopicName, i32>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        let ends: Result<_, LogError> = ends.into_iter().map(|(at, ends)| Ok((at, ends?))).collect();
+        match ends {
+            // Deleted meanwhile.
+            Err(error) if error.kind == LogErrorKind::UnknownTopic => {
+                if topic.log.topic(&topic.name).await?.is_none() {
+                    Ok(Vec::new())
+                } else {
+                    Err(error)
+                }
+            }
+            ends => ends,
+        }
     }
 }

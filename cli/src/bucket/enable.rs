@@ -30,15 +30,13 @@ pub async fn enable(deployment: &Deployment, bucket: &BucketName) -> Result<Vec<
     if any_failed(&findings) {
         return Ok(findings);
     }
-    let topics = topics(deployment, bucket).await?;
-    let created = topics.iter().any(|finding| finding.level == Level::Done);
-    findings.extend(topics);
+    findings.extend(topics(deployment, bucket).await?);
     if any_failed(&findings) {
         return Ok(findings);
     }
     findings.extend(accept(deployment, bucket).await?);
     for site in sources(&deployment.config, bucket) {
-        findings.extend(subscribe(deployment, &site, bucket, created).await?);
+        findings.extend(subscribe(deployment, &site, bucket).await?);
     }
     Ok(findings)
 }
@@ -132,12 +130,7 @@ async fn create(deployment: &Deployment, wanted: &Wanted) -> Result<Finding, Fai
     }
 }
 
-async fn subscribe(
-    deployment: &Deployment,
-    name: &SiteName,
-    bucket: &BucketName,
-    created: bool,
-) -> Result<Vec<Finding>, Failure> {
+async fn subscribe(deployment: &Deployment, name: &SiteName, bucket: &BucketName) -> Result<Vec<Finding>, Failure> {
     let site = deployment.site(name)?;
     let subject = format!("notices of {bucket} at {name}");
     let change = match site.subscribe(bucket).await {
@@ -151,7 +144,7 @@ async fn subscribe(
             return Ok(vec![Finding::fail(subject, error.to_string(), advice)]);
         }
     };
-    tell_since(deployment, name, bucket, (&change, created)).await?;
+    tell_since(deployment, name, bucket, &change).await?;
     Ok(match change {
         SubscriptionChange::Unchanged => vec![Finding::ok(subject, "subscribed already")],
         SubscriptionChange::Changed(what) => {
@@ -172,23 +165,18 @@ async fn subscribe(
 pub const SKEW_US: i64 = 2_000_000;
 
 /// Puts on record since when every notice of the bucket comes: from this moment on where the subscription was made now.
-/// A bucket that was enabled by an older release is known to be whole from now on only. Where topics were created, running
-/// processes hear of them by this record, though it says nothing new.
+/// A bucket that was enabled by an older release is known to be whole from now on only. Running processes hear by
+/// this record that there may be new topics, so it is put though it says nothing new.
 async fn tell_since(
     deployment: &Deployment,
     site: &SiteName,
     bucket: &BucketName,
-    (change, created): (&SubscriptionChange, bool),
+    change: &SubscriptionChange,
 ) -> Result<(), Failure> {
     let control = control(deployment, site).await?;
     let now_us = SystemClock.now_us() + SKEW_US;
     let unbroken = match (control.unbroken(bucket), change) {
-        (Some(known), SubscriptionChange::Unchanged) if known.since_us.is_some() => {
-            if !created {
-                return Ok(());
-            }
-            known
-        }
+        (Some(known), SubscriptionChange::Unchanged) if known.since_us.is_some() => known,
         (Some(known), _) => Unbroken { since_us: Some(now_us), ..known },
         (None, SubscriptionChange::Changed(_)) => Unbroken { since_us: Some(now_us), first_us: now_us },
         (None, SubscriptionChange::Unchanged) => Unbroken { since_us: Some(now_us), first_us: 0 },

@@ -27,7 +27,9 @@ async fn is_done(shared: &Shared, (source, bucket): &Direction, sweep: &Sweep) -
     let (log, topics, retention) = (home.as_ref(), &topics, &retention);
     let followed = Followed { log, group: &group, topics, retention, patience: PATIENCE };
     let waits = waiting(&followed, shared.clock.now_ms()).await.map_err(|error| error.to_string())?;
-    Ok(waits.values().filter_map(|waits| waits.oldest_ms).all(|oldest_ms| oldest_ms > sweep.last_us / 1_000))
+    // Of what waits and could not be read it is not known.
+    let later = |oldest_ms: i64| oldest_ms > sweep.last_us / 1_000;
+    Ok(waits.values().all(|waits| waits.records == 0 || waits.oldest_ms.is_some_and(later)))
 }
 
 /// The first direction of a bucket of which that is not so, between this site and the others.

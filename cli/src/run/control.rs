@@ -22,8 +22,8 @@ use crate::telemetry::Readiness;
 /// How long the own topic may take to be read before that is told.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Follows the own site's topic and those of the others; `stir` tells of buckets that are enabled or disabled. Returns once the own one is known, however long that takes: what
-/// is held or dirty must be known before anything is done.
+/// Follows the own site's topic and those of the others; `stir` tells of buckets that are enabled or disabled. Returns once
+/// the own one is known, however long that takes: what is held or dirty must be known before anything is done.
 pub async fn open(
     deployment: &Deployment,
     at: &SiteName,
@@ -47,7 +47,8 @@ pub async fn open(
             () = own.loaded() => break,
             Ok(()) = trouble.changed() => match trouble.borrow_and_update().clone() {
                 // No bucket is enabled yet: nothing is on record.
-                Some(error) if error.kind == LogErrorKind::UnknownTopic => break,
+                Some(error) if error.kind == LogErrorKind::UnknownTopic
+                    && matches!(deployment.home(at)?.topic(own.topic()).await, Ok(None)) => break,
                 Some(error) => error.to_string(),
                 None => continue,
             },

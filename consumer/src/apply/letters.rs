@@ -109,24 +109,30 @@ impl Apply {
     async fn follow_letters(&self, following: &mut Following) -> Result<Infallible, LogError> {
         let (here, topics) = (self.parts.here.name(), &self.parts.topics);
         let (dead, said) = (topics.dead(here), topics.dead_state(here));
-        let (mut wanted, mut until) = (Vec::new(), Vec::new());
+        let [said, dead_ends] = [self.ends(&said).await?, self.ends(&dead).await?];
+        let reader = self.parts.home.reader(&topics.group(here, "letters")).await?;
+        let mut coming = FuturesUnordered::new();
         // The states first: of a letter that is closed nothing has to be remembered.
-        for topic in [&said, &dead] {
-            for (partition, ends) in self.ends(topic).await? {
+        for ends in [said, dead_ends] {
+            let (mut wanted, mut unread) = (Vec::new(), BTreeMap::new());
+            for (partition, ends) in ends {
                 let known = following.read_to.get(&partition).copied();
                 let from = known.filter(|at| (ends.first..=ends.next).contains(at)).unwrap_or(ends.first);
+                if from < ends.next {
+                    unread.insert(partition.clone(), ends.next);
+                }
                 wanted.push((partition, from));
-                until.push(from..ends.next);
             }
-        }
-        let reader = self.parts.home.steady_reader(&topics.group(here, "letters")).await?;
-        let mut coming = FuturesUnordered::new();
-        for (mut records, unread) in reader.assign_all(&wanted).await?.into_iter().zip(until) {
-            let mut at = unread.start;
-            while at < unread.end {
-                at = self.learn_of(records.next().await?, following);
+            coming.extend(reader.assign_all(&wanted).await?.into_iter().map(next));
+            while !unread.is_empty() {
+                // Of every partition that is not read to its end, a record will come.
+                let Some((record, records)) = coming.next().await else { break };
+                let at = self.learn_of(record?, following);
+                if unread.get(records.partition()).is_some_and(|end| *end <= at) {
+                    unread.remove(records.partition());
+                }
+                coming.push(next(records));
             }
-            coming.push(next(records));
         }
         self.letters.loaded.send_replace(true);
         let mut expire = interval(EXPIRE);

@@ -98,6 +98,31 @@ pub(super) async fn offsets_out_of_range_are_errors(case: &Case<'_>) -> Outcome 
     Ok(())
 }
 
+pub(super) async fn several_are_assigned_at_once(case: &Case<'_>) -> Outcome {
+    let log = case.log();
+    let topic = case.topic(3).await?;
+    let [one, two, three] = [0, 1, 2].map(|number| partition(&topic, number));
+    fill(log.as_ref(), &one, 0..5).await?;
+    fill(log.as_ref(), &three, 0..5).await?;
+    for reader in [log.reader(&case.prefix).await?, log.steady_reader(&case.prefix).await?] {
+        let absent = partition(&topic, 7);
+        let refused = soon("a refusal", reader.assign_all(&[(one.clone(), 0), (absent, 0)])).await.err();
+        assert_eq!(refused.map(|error| error.kind), Some(LogErrorKind::UnknownTopic));
+        // In the order asked; and none of what was refused is in the way.
+        let wanted = [(three.clone(), 3), (two.clone(), 0), (one.clone(), 1)];
+        let mut all = soon("an assignment", reader.assign_all(&wanted)).await?;
+        assert_eq!(
+            all.iter().map(|records| records.partition().clone()).collect::<Vec<_>>(),
+            [three.clone(), two.clone(), one.clone()]
+        );
+        assert_eq!(values(&take(all[0].as_mut(), 2).await?), numbers(3..5));
+        assert_eq!(values(&take(all[2].as_mut(), 4).await?), numbers(1..5));
+        drop(all);
+        assert!(soon("an assignment of none", reader.assign_all(&[])).await?.is_empty());
+    }
+    Ok(())
+}
+
 pub(super) async fn the_ends_of_many_are_those_of_each(case: &Case<'_>) -> Outcome {
     let log = case.log();
     let topic = case.topic(3).await?;
@@ -118,6 +143,11 @@ pub(super) async fn the_ends_of_many_are_those_of_each(case: &Case<'_>) -> Outco
     let expected = [(filled, known(0, 3)), (trimmed, known(5, 10)), (absent, unknown), (beyond, unknown)];
     assert_eq!(mixed, BTreeMap::from(expected));
     assert!(log.ends(&[]).await.is_empty());
+
+    let all = log.ends_of(&topic.name).await?.unwrap_or_default();
+    assert_eq!(all.into_values().map(|ends| (ends.first, ends.next)).collect::<Vec<_>>(), [(0, 0), (0, 3), (5, 10)]);
+    assert_eq!(log.ends_of(&spec(&format!("{}.absent", case.prefix), 1).name).await?, None);
+    assert_eq!(log.partitions_lately(&topic.name).await?, Some(3));
     Ok(())
 }
 

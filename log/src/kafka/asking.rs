@@ -95,7 +95,15 @@ impl Asking {
         Ok(topics)
     }
 
-    /// The same as they were lately, where that is known.
+    /// How many partitions a topic has, or had lately; `None` if it does not exist.
+    pub(super) async fn partitions(&self, name: &TopicName) -> Result<Option<i32>, LogError> {
+        match self.seen.partitions(name) {
+            Some(partitions) => Ok(Some(partitions)),
+            None => Ok(self.topic(name).await?.map(|info| info.partitions)),
+        }
+    }
+
+    /// All topics as they were lately, where that is known.
     pub(super) fn listed(&self) -> Option<BTreeMap<TopicName, TopicInfo>> {
         self.seen.listed()
     }
@@ -119,6 +127,11 @@ impl Asking {
         if self.seen.partitions(&at.topic).is_some_and(|count| (0..count).contains(&at.partition)) {
             return Ok(());
         }
+        self.must_exist_now(operation, at).await
+    }
+
+    /// The same, whatever was so lately.
+    pub(super) async fn must_exist_now(&self, operation: &'static str, at: &TopicPartition) -> Result<(), LogError> {
         let why = match self.topic(&at.topic).await? {
             Some(info) if (0..info.partitions).contains(&at.partition) => return Ok(()),
             Some(info) => format!("the topic has {} partitions", info.partitions),

@@ -146,7 +146,7 @@ impl KafkaConfig {
 pub(super) enum Pace {
     /// At once, alone if need be.
     Prompt,
-    /// Likewise, of partitions that stay the same.
+    /// Likewise, of one partition that stays the same.
     Steady,
     /// With others if some come soon: fetches are what a busy broker spends most on.
     Unhurried,

@@ -1,7 +1,7 @@
 //! A Kafka cluster behind the log's contract, on librdkafka.
 //!
-//! Tasks and threads: one task and one thread for the producer, two tasks for the client that asks for metadata, one
-//! task per membership and two per reader, each ending with its handle; besides librdkafka's own threads per client.
+//! Tasks and threads: one task and one thread for the producer, two tasks for the client that asks for metadata and one
+//! per partition that is asked about alone, one task per membership and two per reader, each ending with its handle; besides librdkafka's own threads per client.
 //! Everything that blocks runs on tokio's blocking threads. Needs a running tokio runtime with time and I/O.
 
 mod admin;
@@ -142,6 +142,10 @@ impl Log for KafkaLog {
 
     async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError> {
         self.asking.topic(name).await
+    }
+
+    async fn partitions_lately(&self, name: &TopicName) -> Result<Option<i32>, LogError> {
+        self.asking.partitions(name).await
     }
 
     async fn create_topic(&self, spec: &TopicSpec) -> Result<(), LogError> {

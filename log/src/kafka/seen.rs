@@ -2,25 +2,27 @@
 //! waits for one that is not; and all topics are asked for by whoever may have to do with a new one.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::topic::{TopicInfo, TopicName};
 
-/// How long a topic counts as it was seen. One that has gone since answers late, and with the same error.
+/// How long a topic counts as it was seen. What is asked of one that has gone since may be answered late, with the same error.
 const LATELY: Duration = Duration::from_secs(10);
 
 /// How long all topics count as they were listed.
 const LISTED: Duration = Duration::from_secs(2);
+
+type All = Arc<BTreeMap<TopicName, TopicInfo>>;
 
 #[derive(Default)]
 pub(super) struct Seen {
     /// How many partitions each topic had, and when.
     topics: Mutex<BTreeMap<TopicName, (i32, Instant)>>,
     /// All topics, and when they were asked for.
-    listed: Mutex<Option<(BTreeMap<TopicName, TopicInfo>, Instant)>>,
+    listed: Mutex<Option<(All, Instant)>>,
 }
 
 impl Seen {
@@ -39,7 +41,12 @@ impl Seen {
     /// All topics, as they were listed when asked for at `asked`.
     pub(super) fn learn_all(&self, all: &BTreeMap<TopicName, TopicInfo>, asked: Instant) {
         self.learn(all.iter().map(|(name, info)| (name, Some(info.partitions))));
-        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some((all.clone(), asked));
+        let all = Arc::new(all.clone());
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        // An answer that took long may come after that to a later question.
+        if listed.as_ref().is_none_or(|(_, before)| *before <= asked) {
+            *listed = Some((all, asked));
+        }
     }
 
     /// How many partitions the topic had lately.
@@ -49,9 +56,12 @@ impl Seen {
 
     /// All topics, where they were listed lately.
     pub(super) fn listed(&self) -> Option<BTreeMap<TopicName, TopicInfo>> {
-        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.take_if(|(_, asked)| asked.elapsed() >= LISTED);
-        listed.as_ref().map(|(all, _)| all.clone())
+        let all = {
+            let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+            listed.take_if(|(_, asked)| asked.elapsed() >= LISTED);
+            listed.as_ref().map(|(all, _)| Arc::clone(all))
+        };
+        all.map(|all| BTreeMap::clone(&all))
     }
 
     fn topics(&self) -> MutexGuard<'_, BTreeMap<TopicName, (i32, Instant)>> {
@@ -89,6 +99,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         seen.learn_all(&all, asked);
         assert_eq!((seen.listed(), seen.partitions(&here)), (Some(all), Some(4)));
+        seen.learn_all(&BTreeMap::new(), asked - Duration::from_millis(500));
+        assert_eq!(seen.listed().map(|all| all.len()), Some(1), "an older answer that came later");
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!((seen.listed(), seen.partitions(&here)), (None, Some(4)), "counted from the question");
     }

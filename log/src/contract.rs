@@ -101,10 +101,10 @@ impl dyn Log {
         stream::iter(all).buffer_unordered(AT_ONCE).collect().await
     }
 
-    /// The partitions of a topic with their ends; `None` if it does not exist.
+    /// The partitions of a topic, as many as it had lately, with their ends; `None` if it does not exist.
     pub async fn ends_of(&self, topic: &TopicName) -> Result<Option<BTreeMap<TopicPartition, Watermarks>>, LogError> {
-        let Some(info) = self.topic(topic).await? else { return Ok(None) };
-        let partitions = (0..info.partitions).map(|partition| TopicPartition { topic: topic.clone(), partition });
+        let Some(count) = self.partitions_lately(topic).await? else { return Ok(None) };
+        let partitions = (0..count).map(|partition| TopicPartition { topic: topic.clone(), partition });
         let ends = self.ends(&partitions.collect::<Vec<_>>()).await;
         let ends: Result<_, LogError> = ends.into_iter().map(|(partition, ends)| Ok((partition, ends?))).collect();
         match ends {

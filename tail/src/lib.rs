@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use twinlog_index::{Index, IndexError};
-use twinlog_log::{Backoff, Log, LogError, LogErrorKind, TopicName, TopicPartition, Watermarks};
+use twinlog_log::{Backoff, Log, LogError, TopicName};
 use twinlog_schemas::Fact;
 use twinlog_schemas::codec::Codec;
 
@@ -121,7 +121,7 @@ impl Tail {
     }
 
     async fn wait_for(&self, topic: &Topic) -> Result<(), CatchUpError> {
-        for (partition, ends) in self.ends(topic).await? {
+        for (partition, ends) in topic.log.ends_of(&topic.name).await?.unwrap_or_default() {
             if ends.next > ends.first {
                 self.progress.reaches(&partition, ends.next).await;
             }
@@ -134,30 +134,11 @@ impl Tail {
         let positions = self.index.positions()?;
         let mut behind = 0;
         for topic in &self.topics {
-            for (at, ends) in self.ends(topic).await? {
+            for (at, ends) in topic.log.ends_of(&topic.name).await?.unwrap_or_default() {
                 let next = positions.get(&follow::in_index(&at)).copied().unwrap_or(ends.first);
                 behind += ends.next.saturating_sub(next.max(ends.first)).max(0);
             }
         }
         Ok(behind)
-    }
-
-    /// The ends of a topic's partitions; none where it does not exist.
-    async fn ends(&self, topic: &Topic) -> Result<Vec<(TopicPartition, Watermarks)>, LogError> {
-        let Some(count) = topic.log.partitions_lately(&topic.name).await? else { return Ok(Vec::new()) };
-        let partition = |partition| TopicPartition { topic: topic.name.clone(), partition };
-        let ends = topic.log.ends(&(0..count).map(partition).collect::<Vec<_>>()).await;
-        let ends: Result<_, LogError> = ends.into_iter().map(|(at, ends)| Ok((at, ends?))).collect();
-        match ends {
-            // Deleted meanwhile.
-            Err(error) if error.kind == LogErrorKind::UnknownTopic => {
-                if topic.log.topic(&topic.name).await?.is_none() {
-                    Ok(Vec::new())
-                } else {
-                    Err(error)
-                }
-            }
-            ends => ends,
-        }
     }
 }

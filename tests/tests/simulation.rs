@@ -5,8 +5,8 @@
 use twinlog_tests::simulation::{PROFILES, profile, run, run_seeds};
 
 /// Seeds of a profile with two sites; with three a run costs more. Over all profiles together more than two thousand.
-const SEEDS: u64 = 60;
-const SEEDS_OF_THREE: u64 = 24;
+const SEEDS: u64 = 80;
+const SEEDS_OF_THREE: u64 = 30;
 
 /// Runs the seeds of one profile; every failing one is named, with the command that replays it.
 fn holds(name: &str) {

@@ -175,12 +175,10 @@ async fn tell_since(
 ) -> Result<(), Failure> {
     let control = control(deployment, site).await?;
     let now_us = SystemClock.now_us() + SKEW_US;
-    let unbroken = match (control.unbroken(bucket), change) {
-        (Some(known), SubscriptionChange::Unchanged) if known.since_us.is_some() => known,
-        (Some(known), _) => Unbroken { since_us: Some(now_us), ..known },
-        (None, SubscriptionChange::Changed(_)) => Unbroken { since_us: Some(now_us), first_us: now_us },
-        (None, SubscriptionChange::Unchanged) => Unbroken { since_us: Some(now_us), first_us: 0 },
-    };
-    control.put(Entry::Unbroken(bucket.clone(), unbroken)).await;
+    let known = control.unbroken(bucket);
+    let unchanged = matches!(change, SubscriptionChange::Unchanged);
+    let since_us = known.and_then(|known| known.since_us).filter(|_| unchanged).or(Some(now_us));
+    let first_us = known.map_or(if unchanged { 0 } else { now_us }, |known| known.first_us);
+    control.put(Entry::Unbroken(bucket.clone(), Unbroken { since_us, first_us })).await;
     Ok(())
 }

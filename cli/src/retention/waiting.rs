@@ -74,7 +74,14 @@ pub async fn waiting(followed: &Followed<'_>, now_ms: i64) -> Result<BTreeMap<To
     }
     let reader = log.reader(&format!("{group}.age")).await?;
     for (from, left) in from.chunks(AT_ONCE).zip(left.chunks(AT_ONCE)) {
-        let Ok(Ok(streams)) = timeout(followed.patience, reader.assign_all(from)).await else { continue };
+        let opened = timeout(followed.patience, reader.assign_all(from)).await.map_err(|late| late.to_string());
+        let streams = match opened.and_then(|streams| streams.map_err(|error| error.to_string())) {
+            Ok(streams) => streams,
+            Err(error) => {
+                tracing::debug!(partitions = from.len(), error, "how old the first records are is not known");
+                continue;
+            }
+        };
         for (mut stream, records) in streams.into_iter().zip(left) {
             let topic = stream.partition().topic.clone();
             let retention = followed.retention.get(&topic).copied().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! A Kafka cluster behind the log's contract, on librdkafka.
 //!
 //! Tasks and threads: one task and one thread for the producer, two tasks for the client that asks for metadata and one
-//! per partition that is asked about alone, one task per membership and two per reader, each ending with its handle; besides librdkafka's own threads per client.
+//! per partition that is asked about alone, one task per membership and two per reader, each ending with its handle;
+//! besides librdkafka's own threads per client.
 //! Everything that blocks runs on tokio's blocking threads. Needs a running tokio runtime with time and I/O.
 
 mod admin;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use twinlog_log::clock::{Clock, Ids, SystemClock};
 use twinlog_log::fault::{Fault, FaultyLog};
-use twinlog_log::{Cleanup, Log, LogErrorKind, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
+use twinlog_log::{Cleanup, Log, LogError, LogErrorKind, MemoryLog, TopicName, TopicPartition, TopicSpec, Topics};
 use twinlog_schemas::{BucketName, SiteName};
 
 use crate::entry::{
@@ -285,6 +285,47 @@ async fn links_and_pauses_stop_their_buckets_too_and_what_cannot_be_read_does_no
     control.put(Entry::Pause(bucket(), Pause { by: "ann".into(), since_us: 3 })).await;
     assert_eq!(control.stopped(&bucket()), Some(Reason::Paused));
     assert_eq!(control.holds().get(&Scope::Bucket(bucket())).map(|hold| hold.since_us), Some(3));
+}
+
+/// Scenario: the topic is deleted while a command reads it.
+#[tokio::test(start_paused = true)]
+async fn a_topic_deleted_while_it_is_read_holds_nothing() {
+    let world = World::new().await;
+    let log = Arc::new(FaultyLog::new(Arc::new(world.log.clone())));
+    world.control(1).put(of_link("old")).await;
+    log.hold_ends();
+    let reading = world.control_on(log.clone(), 2);
+    let loaded = async {
+        let loaded = reading.load().await;
+        assert_eq!((loaded.map_err(|error| error.to_string()), reading.holds().len()), (Ok(()), 0));
+    };
+    tokio::join!(loaded, async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.log.delete_topic(reading.topic());
+        log.release_held();
+    });
+}
+
+/// Scenario: no broker leads the topic's partition when a process begins to follow it.
+/// Guarantees: that is told, and the topic does not count as read; it is read once a broker leads it.
+#[tokio::test(start_paused = true)]
+async fn a_topic_without_a_leader_is_not_taken_for_an_empty_one() {
+    let world = World::new().await;
+    let log = Arc::new(FaultyLog::new(Arc::new(world.log.clone())));
+    world.control(1).put(of_link("old")).await;
+    let control = world.control_on(log.clone(), 2);
+    let at = TopicPartition { topic: control.topic().clone(), partition: 0 };
+    log.set_led(&at, false);
+    assert!(control.load().await.unwrap_err().is_transient());
+    let (tell, mut told) = tokio::sync::watch::channel(None);
+    let following = Arc::clone(&control);
+    tokio::spawn(async move { following.follow(|error| drop(tell.send_replace(error.cloned()))).await });
+    told.changed().await.unwrap();
+    assert!(told.borrow().as_ref().is_some_and(LogError::is_transient));
+    assert!(tokio::time::timeout(Duration::from_secs(60), control.loaded()).await.is_err());
+    log.set_led(&at, true);
+    control.loaded().await;
+    assert_eq!(control.holds().len(), 1);
 }
 
 /// Scenario: the topic is made only after the process has begun to follow it.

@@ -106,11 +106,21 @@ impl Control {
     /// Reads what is on record by now, and no further: for commands.
     ///
     /// # Errors
-    /// Where the cluster does not answer. A topic that does not exist holds nothing.
+    /// Where the cluster does not answer. A topic that does not exist, or is deleted meanwhile, holds nothing.
     pub async fn load(&self) -> Result<(), LogError> {
         if self.log.topic(self.topic()).await?.is_none() {
             return Ok(());
         }
+        match self.load_existing().await {
+            Err(error) if error.kind == LogErrorKind::UnknownTopic && self.log.topic(self.topic()).await?.is_none() => {
+                self.records().0.clear();
+                Ok(())
+            }
+            loaded => loaded,
+        }
+    }
+
+    async fn load_existing(&self) -> Result<(), LogError> {
         let ends = self.log.watermarks(&self.partition).await?;
         if ends.first == ends.next {
             return Ok(());

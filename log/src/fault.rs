@@ -1,9 +1,11 @@
 //! A log that misbehaves on purpose: a decorator with Twinlog's vocabulary of faults, for tests of what callers do.
 //!
-//! Only appends are faulted; everything else goes straight to the inner log. Faults are queued and each is used once,
-//! by the first append that it fits; order of appends is the inner log's as long as no fault says otherwise.
+//! Appends are faulted, and questions for the ends of partitions; everything else goes straight to the inner log. Faults of
+//! appends are queued and each is used once, by the first append that it fits; order of appends is the inner log's as long
+//! as no fault says otherwise. Those of questions stand until they are taken back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +40,10 @@ pub struct FaultyLog {
     inner: Arc<dyn Log>,
     /// Grows by [`FaultyLog::inject`], shrinks as appends use faults up.
     queued: Mutex<VecDeque<(Option<TopicName>, Fault)>>,
+    /// Partitions whose ends cannot be told.
+    leaderless: Mutex<BTreeSet<TopicPartition>>,
+    /// Whether answers to questions for ends are held.
+    holds_ends: AtomicBool,
     /// Counts releases; held answers wait for the next one.
     releases: watch::Sender<u64>,
 }
@@ -46,7 +52,13 @@ impl FaultyLog {
     /// Wraps a log; no fault is queued yet.
     #[must_use]
     pub fn new(inner: Arc<dyn Log>) -> Self {
-        Self { inner, queued: Mutex::default(), releases: watch::Sender::new(0) }
+        Self {
+            inner,
+            queued: Mutex::default(),
+            leaderless: Mutex::default(),
+            holds_ends: AtomicBool::new(false),
+            releases: watch::Sender::new(0),
+        }
     }
 
     /// Queues a fault for the next append, or the next one to `topic`.
@@ -60,9 +72,29 @@ impl FaultyLog {
         self.queued.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// Whether a broker leads the partition: while none does, its ends cannot be told, which passes.
+    pub fn set_led(&self, at: &TopicPartition, is_led: bool) {
+        let mut leaderless = self.leaderless.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changed = if is_led { leaderless.remove(at) } else { leaderless.insert(at.clone()) };
+    }
+
+    /// Holds the answers to questions for ends, as they are when asked, until [`FaultyLog::release_held`].
+    pub fn hold_ends(&self) {
+        self.holds_ends.store(true, Ordering::SeqCst);
+    }
+
     /// Lets every held answer go.
     pub fn release_held(&self) {
+        self.holds_ends.store(false, Ordering::SeqCst);
         self.releases.send_modify(|count| *count += 1);
+    }
+
+    /// Waits for the next release.
+    async fn released(mut releases: watch::Receiver<u64>) {
+        // The sender lives in `self`, so the only way to an error here is a release that never comes.
+        if releases.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     fn fault_for(&self, topic: &TopicName) -> Option<Fault> {
@@ -94,12 +126,9 @@ impl Log for FaultyLog {
                 Err(injected(kind))
             }
             Some(Fault::HoldResponse) => {
-                let mut releases = self.releases.subscribe();
+                let releases = self.releases.subscribe();
                 let outcome = self.inner.append(record).await;
-                // The sender lives in `self`, so the only way to an error here is a release that never comes.
-                if releases.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
+                Self::released(releases).await;
                 outcome
             }
             Some(Fault::RespondSlowly(delay)) => {
@@ -148,7 +177,16 @@ impl Log for FaultyLog {
     }
 
     async fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, LogError> {
-        self.inner.watermarks(partition).await
+        let leaderless = self.leaderless.lock().unwrap_or_else(PoisonError::into_inner).contains(partition);
+        if leaderless {
+            return Err(LogError::new("watermarks of", partition, LogErrorKind::Transient, "no broker leads it now"));
+        }
+        let releases = self.releases.subscribe();
+        let ends = self.inner.watermarks(partition).await;
+        if self.holds_ends.load(Ordering::SeqCst) {
+            Self::released(releases).await;
+        }
+        ends
     }
 
     async fn committed(

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use twinlog_index::{Index, MemoryIndex};
-use twinlog_log::{Backoff, Cleanup, Headers, Log, MemoryLog, Record, TopicName, TopicSpec, memory};
+use twinlog_log::fault::FaultyLog;
+use twinlog_log::{Backoff, Cleanup, Headers, Log, MemoryLog, Record, TopicName, TopicPartition, TopicSpec, memory};
 use twinlog_schemas::codec::Codec;
 use twinlog_schemas::{Basis, EventId, Fact, FactBody, Stamp};
 
-use crate::{Kind, Parts, Tail, Topic};
+use crate::{CatchUpError, Kind, Parts, Tail, Topic};
 
 struct Lab {
     log: MemoryLog,
+    faulty: Arc<FaultyLog>,
     index: Arc<MemoryIndex>,
     codec: Arc<Codec>,
     told: Arc<Mutex<Vec<Fact>>>,
@@ -23,13 +25,14 @@ impl Lab {
     async fn new() -> Self {
         let log = MemoryLog::new();
         log.create_topic(&spec()).await.unwrap();
-        Self { log, index: Arc::default(), codec: Arc::new(Codec::new().unwrap()), told: Arc::default() }
+        let faulty = Arc::new(FaultyLog::new(Arc::new(log.clone())));
+        Self { log, faulty, index: Arc::default(), codec: Arc::new(Codec::new().unwrap()), told: Arc::default() }
     }
 
     fn tail(&self, stop: &CancellationToken) -> Arc<Tail> {
         let told = Arc::clone(&self.told);
         let parts = Parts {
-            topics: vec![Topic { log: Arc::new(self.log.clone()), name: facts(), kind: Kind::Facts }],
+            topics: vec![Topic { log: self.faulty.clone(), name: facts(), kind: Kind::Facts }],
             group: "tail".to_owned(),
             index: Arc::clone(&self.index) as Arc<dyn Index>,
             codec: Arc::clone(&self.codec),
@@ -129,6 +132,24 @@ async fn a_topic_that_comes_later_is_followed() {
     lab.log.create_topic(&spec()).await.unwrap();
     let said = fact("late");
     lab.say(1, lab.codec.encode_fact(&said).unwrap()).await;
+    tail.caught_up(Duration::from_secs(60)).await.unwrap();
+    assert!(lab.held(&said));
+    stop.cancel();
+}
+
+/// Scenario: no broker leads one of the partitions when following begins.
+/// Guarantees: the index does not count as caught up; once one does, it has what stood there.
+#[tokio::test(start_paused = true)]
+async fn a_partition_without_a_leader_is_not_taken_for_an_empty_one() {
+    let lab = Lab::new().await;
+    let (at, said) = (TopicPartition { topic: facts(), partition: 1 }, fact("a"));
+    lab.say(1, lab.codec.encode_fact(&said).unwrap()).await;
+    lab.faulty.set_led(&at, false);
+    let stop = CancellationToken::new();
+    let tail = lab.tail(&stop);
+    assert!(matches!(tail.caught_up(SOON).await, Err(CatchUpError::Log(_))));
+    assert!(tail.behind().await.is_err());
+    lab.faulty.set_led(&at, true);
     tail.caught_up(Duration::from_secs(60)).await.unwrap();
     assert!(lab.held(&said));
     stop.cancel();

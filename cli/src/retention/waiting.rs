@@ -115,3 +115,43 @@ fn size(record: &Fetched) -> i64 {
     let rest = record.key.as_ref().map_or(0, bytes::Bytes::len) + record.value.as_ref().map_or(0, bytes::Bytes::len);
     i64::try_from(headers + rest).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::Arc;
+
+    use twinlog_log::fault::FaultyLog;
+    use twinlog_log::{Headers, MemoryLog, Record, memory};
+
+    use super::*;
+
+    /// Scenario: no broker leads a partition in which records wait. Guarantee: that is an error, not an empty topic.
+    #[tokio::test(start_paused = true)]
+    async fn a_partition_without_a_leader_is_not_taken_for_an_empty_one() {
+        let memory = MemoryLog::new();
+        let spec = memory::spec(TopicName::new("changes").unwrap(), 2);
+        memory.create_topic(&spec).await.unwrap();
+        let at = TopicPartition { topic: spec.name.clone(), partition: 1 };
+        let record = Record {
+            topic: at.topic.clone(),
+            partition: at.partition,
+            key: None,
+            value: Some("some".into()),
+            headers: Headers::default(),
+            timestamp_ms: 7,
+        };
+        memory.append(record).await.unwrap();
+        let log = FaultyLog::new(Arc::new(memory));
+        let topics = BTreeMap::from([(spec.name.clone(), TopicInfo { partitions: 2, replication_factor: 1 })]);
+        let retention = BTreeMap::new();
+        let patience = Duration::from_secs(1);
+        let followed = Followed { log: &log, group: "group", topics: &topics, retention: &retention, patience };
+        log.set_led(&at, false);
+        assert!(waiting(&followed, 9).await.unwrap_err().is_transient());
+        log.set_led(&at, true);
+        let expected = Waiting { records: 1, oldest_ms: Some(7), used: 0.0 };
+        assert_eq!(waiting(&followed, 9).await.unwrap(), BTreeMap::from([(spec.name, expected)]));
+    }
+}

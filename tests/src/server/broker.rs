@@ -1,6 +1,9 @@
 //! One Kafka broker that is its own controller (KRaft), with topics made only when asked for.
 
 use std::{
+    ffi::OsString,
+    fs::DirEntry,
+    io,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -10,10 +13,13 @@ use rdkafka::{
     ClientConfig,
     consumer::{BaseConsumer, Consumer},
 };
+use tokio::sync::OnceCell;
 
 use super::{Life, Port, Process, ServerError, cache, ready::ready};
 
 const START: Duration = Duration::from_secs(240);
+/// Where a broker keeps its data, in its folder.
+const DATA: &str = "data";
 const STOP: Duration = Duration::from_secs(20);
 /// Any one will do: every test broker is a cluster of its own.
 const CLUSTER: &str = "dHdpbmxvZy10ZXN0cy0wMQ";
@@ -54,7 +60,7 @@ impl Kafka {
     pub async fn start_with(folder: &Path, life: Life, ways: Vec<Way>) -> Result<Self, ServerError> {
         let (client, controller) = (Port::free()?, Port::free()?);
         std::fs::create_dir_all(folder).map_err(ServerError::io(format!("making {}", folder.display())))?;
-        write(&folder.join("server.properties"), &properties(folder, &client, &controller, &ways))?;
+        write(&folder.join("server.properties"), properties(folder, &client, &controller, &ways))?;
         write(&folder.join("log4j2.properties"), include_str!("../../../infra/kafka/log4j2.properties"))?;
         let mut kafka =
             Self { folder: folder.to_owned(), life, client, _controller: controller, _ways: ways, process: None };
@@ -112,7 +118,22 @@ impl Kafka {
         self.process.take().map(Process::detach).ok_or_else(|| ServerError::NotRunning { name: "kafka".to_owned() })
     }
 
+    /// Makes the data folder as Kafka's own tool makes it. That starts a Java of its own, and what it makes is the same for
+    /// every broker of tests: it is run once, and its files are copied.
     async fn format(&self) -> Result<(), ServerError> {
+        static MADE: OnceCell<Vec<(OsString, Vec<u8>)>> = OnceCell::const_new();
+        let files = MADE
+            .get_or_try_init(async || {
+                self.run_format().await?;
+                files(&self.data()).map_err(ServerError::io("reading what Kafka's tool made"))
+            })
+            .await?;
+        let data = self.data();
+        std::fs::create_dir_all(&data).map_err(ServerError::io(format!("making {}", data.display())))?;
+        files.iter().try_for_each(|(name, content)| write(&data.join(name), content))
+    }
+
+    async fn run_format(&self) -> Result<(), ServerError> {
         let mut command = self.java("-Xmx128m")?;
         command.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", "server.properties"]);
         let mut command = tokio::process::Command::from(command);
@@ -125,6 +146,10 @@ impl Kafka {
             what: "formatting Kafka's storage".to_owned(),
             answer: String::from_utf8_lossy(&answer).into_owned(),
         })
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join(DATA)
     }
 
     fn java(&self, heap: &str) -> Result<Command, ServerError> {
@@ -194,10 +219,19 @@ socket.listen.backlog.size=1000
 # By default 128 MB of the heap; there is little to clean.
 log.cleaner.dedupe.buffer.size=16777216
 ",
-        data = folder.join("data").display(),
+        data = folder.join(DATA).display(),
     )
 }
 
-fn write(path: &Path, content: &str) -> Result<(), ServerError> {
+/// The files of a folder that has no others in it.
+fn files(folder: &Path) -> io::Result<Vec<(OsString, Vec<u8>)>> {
+    let read = |entry: io::Result<DirEntry>| {
+        let entry = entry?;
+        Ok((entry.file_name(), std::fs::read(entry.path())?))
+    };
+    std::fs::read_dir(folder)?.map(read).collect()
+}
+
+fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), ServerError> {
     std::fs::write(path, content).map_err(ServerError::io(format!("writing {}", path.display())))
 }

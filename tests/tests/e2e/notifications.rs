@@ -205,7 +205,7 @@ async fn many_failures_are_one_message_until_it_is_taken(stage: &mut Stage) -> O
     const LETTERS: u64 = 500;
     let receiver = Receiver::default();
     let url = receiver.open().await?;
-    configure(stage, &format!("window = \"4s\"\nquiet = \"5s\"\n{}", webhook(&url)))?;
+    configure(stage, &format!("window = \"10s\"\nquiet = \"5s\"\n{}", webhook(&url)))?;
     stage.deployment.enable(&stage.bucket).await?;
     stage.deployment.start_both().await?;
     let topic = format!("{}.changes.east.{}", stage.deployment.parts().prefix, stage.bucket);
@@ -220,6 +220,16 @@ async fn many_failures_are_one_message_until_it_is_taken(stage: &mut Stage) -> O
         }
     });
     futures::future::try_join_all(records).await?;
+    // Before the kill: letters that are written after it are told in a message of their own.
+    until("not all are dead letters", SOON, async || {
+        let dead = stage.deployment.progress().written_to("dead.west").await?;
+        Ok(if dead >= i64::try_from(LETTERS).unwrap_or(i64::MAX) {
+            Ok(())
+        } else {
+            Err(format!("{dead} of {LETTERS}"))
+        })
+    })
+    .await?;
     until("the receiver was not tried", SOON, async || {
         Ok(if receiver.tried().len() > 1 { Ok(()) } else { Err(format!("{:?}", receiver.tried())) })
     })

@@ -44,9 +44,6 @@ async fn behind(world: &World, couriers: &[Courier]) -> Result<Vec<String>, Stri
         behind.push("notices are under way".to_owned());
     }
     for place in &world.places {
-        if due_soon(world, place) {
-            behind.push(format!("{} has put something off", place.name));
-        }
         let mut read = vec![("capture", &place.captured, world.topics.notices(&place.name))];
         for other in &world.places {
             read.push(("apply", &place.applied, world.topics.facts(&other.name)));
@@ -55,22 +52,24 @@ async fn behind(world: &World, couriers: &[Courier]) -> Result<Vec<String>, Stri
             }
         }
         for (purpose, accounts, topic) in read {
+            let group = world.topics.group(&place.name, purpose);
             for partition in 0..LANES {
                 let at = TopicPartition { topic: topic.clone(), partition };
-                // Who was stopped and wakes commits once more what it had done: a commit that goes back repeats, no more.
-                let handled = |record: &Fetched| accounts.has(&at, record.position.offset);
-                if world.profile.stops && world.log.records(&at).iter().all(handled) {
-                    continue;
-                }
                 let next = world.log.watermarks(&at).await.map_err(|error| error.to_string())?.next;
-                let group = world.topics.group(&place.name, purpose);
                 let committed = world.log.committed(&group, std::slice::from_ref(&at)).await;
                 let committed = committed.map_err(|error| error.to_string())?.get(&at).map_or(0, |c| c.offset);
-                if committed < next {
+                // Who was stopped and wakes commits once more what it had done: a commit that goes back repeats, no more.
+                let handled = |record: &Fetched| accounts.has(&at, record.position.offset);
+                if committed < next && !(world.profile.stops && world.log.records(&at).iter().all(handled)) {
                     behind.push(format!("{group} {at} at {committed} of {next}"));
                 }
             }
         }
+    }
+    // Last, because it reads all that is on record: while anything else is behind, it changes nothing.
+    if behind.is_empty() {
+        let put_off = world.places.iter().filter(|place| due_soon(world, place));
+        behind.extend(put_off.map(|place| format!("{} has put something off", place.name)));
     }
     Ok(behind)
 }

@@ -3,7 +3,7 @@
 //!
 //! Nothing else looks at the kind of an error to choose what happens next. Which answer of a store or a broker is of
 //! which kind, `site` and `log` say (`site/src/s3/error.rs`, `log/src/kafka/error.rs`); what it leads to, this. The table
-//! in ARCHITECTURE.md is checked against it, and `tests/tests/parts/failures` provokes every row at the wire.
+//! in ARCHITECTURE.md is checked against it, and `tests/tests/foundations/parts/failures` provokes every row at the wire.
 
 pub mod alone;
 pub mod bug;

@@ -1,6 +1,5 @@
 //! Each part that Twinlog stands on, real and by itself: the servers that tests start, the log on a broker, a site on each
-//! store, every failure at the wire, and what README.md shows a newcomer. In one program, since most of it is waiting.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! store, every failure at the wire, and what README.md shows a newcomer.
 
 mod failures;
 mod log_conformance;

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-const README: &str = include_str!("../../../README.md");
+const README: &str = include_str!("../../../../README.md");
 
 /// The lines of README's block that starts a pair to play with.
 fn shown() -> String {

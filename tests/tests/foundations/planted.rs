@@ -1,6 +1,5 @@
 //! The simulation bites: each fault that is planted is noticed by a named profile within a stated number of seeds, and so
 //! each rule is both needed and tested. (That the same profiles are clean without a fault is what `simulation.rs` shows.)
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use twinlog_tests::simulation::{Planted, profile, run_seeds};
 

@@ -15,7 +15,7 @@ use twinlog_site::SiteErrorKind as Kind;
 use super::way::{BODY, config, digest, put, read, replica, site, trusting, version};
 use super::{AGAIN, means};
 
-const KEY: &[u8] = include_bytes!("../../../fixtures/tls/server.key");
+const KEY: &[u8] = include_bytes!("../../../../fixtures/tls/server.key");
 
 /// A store with this certificate, which answers every request with the body; its endpoint.
 async fn store(certificate: &[u8]) -> String {
@@ -46,13 +46,13 @@ async fn store(certificate: &[u8]) -> String {
 /// Guarantees: nothing is sent, and it is waited for; one with a good certificate is read.
 #[tokio::test]
 pub async fn certificates_are_checked() {
-    let good = store(include_bytes!("../../../fixtures/tls/good.pem")).await;
+    let good = store(include_bytes!("../../../../fixtures/tls/good.pem")).await;
     assert_eq!(read(&trusting(&good), &version("key")).await.unwrap(), BODY);
     let refused = [
         ("not known", site(config(&good))),
-        ("another authority", trusting(&store(include_bytes!("../../../fixtures/tls/other-authority.pem")).await)),
-        ("another name", trusting(&store(include_bytes!("../../../fixtures/tls/other-name.pem")).await)),
-        ("expired", trusting(&store(include_bytes!("../../../fixtures/tls/expired.pem")).await)),
+        ("another authority", trusting(&store(include_bytes!("../../../../fixtures/tls/other-authority.pem")).await)),
+        ("another name", trusting(&store(include_bytes!("../../../../fixtures/tls/other-name.pem")).await)),
+        ("expired", trusting(&store(include_bytes!("../../../../fixtures/tls/expired.pem")).await)),
     ];
     for (name, site) in refused {
         let error = put(&site, &replica(&version("key"))).await.map(drop).unwrap_err();

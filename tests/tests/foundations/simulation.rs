@@ -1,6 +1,5 @@
 //! The simulation: many seeds of every profile, each of which must end with all sites equal, and every planted fault
 //! caught. `./justw simulate` runs more.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use twinlog_tests::simulation::{PROFILES, profile, run, run_seeds};
 

@@ -38,9 +38,17 @@ impl<'a> Reading<'a> {
     pub async fn begin(deployment: &'a Deployment, choice: Choice) -> Result<Self, Failure> {
         let ends = deployment.config.links.iter().flat_map(|link| [link.source.clone(), link.target.clone()]);
         let ends: BTreeSet<SiteName> = ends.collect();
-        let sites = ends.into_iter().filter(|site| choice.may_be_into(site)).collect();
-        let codec = codec(deployment).await?;
-        Ok(Self { deployment, choice, codec, sites, now: None, found: 0, strangers: 0 })
+        let mut sites: VecDeque<_> = ends.into_iter().filter(|site| choice.may_be_into(site)).collect();
+        let first = sites.pop_front();
+        let begun = async {
+            match first {
+                Some(name) => Site::begin(deployment, &choice, name).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        // Together, so that a cluster that does not answer is waited for once.
+        let (codec, now) = futures::try_join!(codec(deployment), begun)?;
+        Ok(Self { deployment, choice, codec, sites, now, found: 0, strangers: 0 })
     }
 
     /// The next letter that is meant; `None` at the end.

@@ -1,11 +1,11 @@
 //! A log that misbehaves on purpose: a decorator with Twinlog's vocabulary of faults, for tests of what callers do.
 //!
-//! Appends are faulted, and questions for the ends of partitions; everything else goes straight to the inner log. Faults of
-//! appends are queued and each is used once, by the first append that it fits; order of appends is the inner log's as long
-//! as no fault says otherwise. Those of questions stand until they are taken back.
+//! Appends are faulted, questions for the ends of partitions, and those for topics; everything else goes straight to the
+//! inner log. Faults of appends are queued and each is used once, by the first append that it fits; order of appends is the
+//! inner log's as long as no fault says otherwise. Those of questions stand until they are taken back.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,12 @@ pub struct FaultyLog {
     leaderless: Mutex<BTreeSet<TopicPartition>>,
     /// Whether answers to questions for ends are held.
     holds_ends: AtomicBool,
+    /// Whether questions for topics fail.
+    is_away: AtomicBool,
+    /// How long all topics take to be told.
+    listing_takes: Mutex<Duration>,
+    /// How often all topics were asked for.
+    listings: AtomicU64,
     /// Counts releases; held answers wait for the next one.
     releases: watch::Sender<u64>,
 }
@@ -57,6 +63,9 @@ impl FaultyLog {
             queued: Mutex::default(),
             leaderless: Mutex::default(),
             holds_ends: AtomicBool::new(false),
+            is_away: AtomicBool::new(false),
+            listing_takes: Mutex::default(),
+            listings: AtomicU64::new(0),
             releases: watch::Sender::new(0),
         }
     }
@@ -81,6 +90,29 @@ impl FaultyLog {
     /// Holds the answers to questions for ends, as they are when asked, until [`FaultyLog::release_held`].
     pub fn hold_ends(&self) {
         self.holds_ends.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether questions for topics fail, which passes.
+    pub fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// How long all topics take to be told from now on, as in a cluster that has very many.
+    pub fn list_slowly(&self, takes: Duration) {
+        *self.listing_takes.lock().unwrap_or_else(PoisonError::into_inner) = takes;
+    }
+
+    /// How often all topics were asked for.
+    #[must_use]
+    pub fn listings(&self) -> u64 {
+        self.listings.load(Ordering::SeqCst)
+    }
+
+    fn present(&self, subject: impl std::fmt::Display) -> Result<(), LogError> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(LogError::new("look for", subject, LogErrorKind::Transient, "no broker answers"));
+        }
+        Ok(())
     }
 
     /// Lets every held answer go.
@@ -145,6 +177,10 @@ impl Log for FaultyLog {
     }
 
     async fn topics(&self) -> Result<BTreeMap<TopicName, TopicInfo>, LogError> {
+        self.listings.fetch_add(1, Ordering::SeqCst);
+        let takes = *self.listing_takes.lock().unwrap_or_else(PoisonError::into_inner);
+        tokio::time::sleep(takes).await;
+        self.present("all topics")?;
         self.inner.topics().await
     }
 
@@ -153,6 +189,7 @@ impl Log for FaultyLog {
     }
 
     async fn topic(&self, name: &TopicName) -> Result<Option<TopicInfo>, LogError> {
+        self.present(name)?;
         self.inner.topic(name).await
     }
 

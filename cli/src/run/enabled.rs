@@ -163,7 +163,16 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeMap;
+
+    use twinlog_log::fault::FaultyLog;
+    use twinlog_log::{MemoryLog, memory};
+
     use super::*;
+    use crate::config::EXAMPLE;
+    use crate::telemetry::Metrics;
 
     /// Scenario: clusters that list their topics at once, slowly, and very slowly. Guarantees: few are asked every two
     /// seconds, many for a two-hundredth of the time, and none less than once a minute.
@@ -171,5 +180,56 @@ mod tests {
     fn a_cluster_with_many_topics_is_asked_less_often() {
         let paused = [0, 10, 100, 10_000].map(|ms| pause(Duration::from_millis(ms)).as_secs());
         assert_eq!(paused, [2, 2, 20, 60]);
+    }
+
+    /// Scenario: a cluster that takes ten seconds to list its topics; a bucket is enabled that nobody tells of, then one that
+    /// is told of, and then the cluster does not answer for a while. Guarantees: the first is found with the next look, a
+    /// minute after the one before; the second at once; that the cluster is away, and that it is back, is on the board
+    /// without all its topics being asked for.
+    #[tokio::test(start_paused = true)]
+    async fn a_cluster_that_is_asked_seldom_is_still_heard() {
+        const LISTING: Duration = Duration::from_secs(10);
+        let config = Arc::new(Config::parse(EXAMPLE, &BTreeMap::new()).unwrap());
+        let (east, buckets) =
+            (SiteName::new("east").unwrap(), ["photos", "films"].map(|name| BucketName::new(name).unwrap()));
+        let topics = buckets.clone().map(|bucket| memory::spec(config.topics.names.changes(&east, &bucket), 1));
+        let memory = MemoryLog::new();
+        let log = Arc::new(FaultyLog::new(Arc::new(memory.clone())));
+        log.list_slowly(LISTING);
+        let (stir, stirred) = watch::channel(());
+        let own = watch::Sender::new(BTreeSet::new());
+        let readiness = Readiness::new(&Metrics::start().unwrap());
+        let watch = Watch {
+            probe: config.topics.names.control(&east),
+            stirred,
+            cluster: "main".to_owned(),
+            log: Arc::clone(&log) as Arc<dyn Log>,
+            at: east,
+            own: own.clone(),
+            is_home: true,
+            changed: [Arc::new(Notify::new()), Arc::new(Notify::new())],
+            reported: readiness.needs("cluster main"),
+            config,
+        };
+        let mut enabled = own.subscribe();
+        let begun = Instant::now();
+        tokio::spawn(watch.run());
+        sleep(LISTING + EVERY).await;
+        memory.create_topic(&topics[0]).await.unwrap();
+        enabled.changed().await.unwrap();
+        assert_eq!((begun.elapsed(), log.listings()), (SELDOM + LISTING, 2));
+        let told = Instant::now();
+        memory.create_topic(&topics[1]).await.unwrap();
+        stir.send(()).unwrap();
+        enabled.changed().await.unwrap();
+        assert_eq!((told.elapsed(), log.listings()), (EVERY + LISTING, 3));
+        assert_eq!(*enabled.borrow(), BTreeSet::from(buckets));
+        for (is_away, says) in [(true, "no broker answers"), (false, "reachable")] {
+            log.set_away(is_away);
+            sleep(2 * EVERY).await;
+            let (_, board) = readiness.report();
+            assert!(board.lines().any(|line| line.contains("cluster main") && line.contains(says)), "{board}");
+        }
+        assert_eq!(log.listings(), 3);
     }
 }

@@ -92,7 +92,7 @@ impl FaultyLog {
         self.holds_ends.store(true, Ordering::SeqCst);
     }
 
-    /// Whether questions for topics fail, which passes.
+    /// Whether [`Log::topics`] and [`Log::topic`] fail, which passes. Other questions are answered.
     pub fn set_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
     }
@@ -102,7 +102,7 @@ impl FaultyLog {
         *self.listing_takes.lock().unwrap_or_else(PoisonError::into_inner) = takes;
     }
 
-    /// How often all topics were asked for.
+    /// How often all topics were asked for by [`Log::topics`].
     #[must_use]
     pub fn listings(&self) -> u64 {
         self.listings.load(Ordering::SeqCst)

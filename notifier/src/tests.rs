@@ -239,7 +239,7 @@ async fn a_bucket_that_cannot_be_captured_is_told_until_it_is_swept() {
     notifier.abort();
 }
 
-/// Scenario: a change topic is deleted, and made anew the next day.
+/// Scenario: a change topic is deleted, and made anew hours later.
 /// Guarantee: it is told once, is not over as long as it is gone, and is over then.
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn a_topic_that_is_gone_is_told_until_it_is_there_again() {
@@ -250,7 +250,7 @@ async fn a_topic_that_is_gone_is_told_until_it_is_there_again() {
     let gone = TopicGone { since_us: world.clock.now_us(), source, bucket };
     let seen = TopicSeen { id: None, partitions: 4, now: 4, given_up: false, gone: Some(gone) };
     world.control.put(Entry::Topic(topic.clone(), seen.clone())).await;
-    // Many times as long as anything is put off, or done anew.
+    // Six times as long as the longest interval at which anything is done anew.
     sleep(Duration::from_secs(21_600)).await;
     assert_eq!(world.told_types(), [("io.twinlog.hold.begun".to_owned(), 1)]);
     let begun = world.told().swap_remove(0);

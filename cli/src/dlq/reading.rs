@@ -46,7 +46,7 @@ impl<'a> Reading<'a> {
                 None => Ok(None),
             }
         };
-        // Together, so that a cluster that does not answer is waited for once.
+        // Together, so that the first cluster is waited for once if it does not answer.
         let (codec, now) = futures::try_join!(codec(deployment), begun)?;
         Ok(Self { deployment, choice, codec, sites, now, found: 0, strangers: 0 })
     }

@@ -184,8 +184,8 @@ mod tests {
 
     /// Scenario: a cluster that takes ten seconds to list its topics; a bucket is enabled that nobody tells of, then one that
     /// is told of, and then the cluster does not answer for a while. Guarantees: the first is found with the next look, a
-    /// minute after the one before; the second by a look within two seconds; that the cluster is away, and that it is back, is on the board
-    /// without all its topics being asked for.
+    /// minute after the one before; the second by a look within two seconds; that the cluster is away, and that it is back, is
+    /// on the board without all its topics being asked for.
     #[tokio::test(start_paused = true)]
     async fn a_cluster_that_is_asked_seldom_is_still_heard() {
         const LISTING: Duration = Duration::from_secs(10);

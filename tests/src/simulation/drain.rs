@@ -66,7 +66,7 @@ async fn behind(world: &World, couriers: &[Courier]) -> Result<Vec<String>, Stri
             }
         }
     }
-    // Last, because it reads all that is on record: while anything else is behind, it changes nothing.
+    // Last, and only where the answer depends on it: it reads all that is on record.
     if behind.is_empty() {
         let put_off = world.places.iter().filter(|place| due_soon(world, place));
         behind.extend(put_off.map(|place| format!("{} has put something off", place.name)));

@@ -1,5 +1,5 @@
-//! The simulation: many seeds of every profile, each of which must end with all sites equal, and every planted fault
-//! caught. `./justw simulate` runs more.
+//! The simulation: many seeds of every profile, each of which must end with all sites equal. `./justw simulate`
+//! runs more.
 
 use twinlog_tests::simulation::{PROFILES, profile, run, run_seeds};
 

@@ -167,6 +167,7 @@ mod tests {
 
     use std::collections::BTreeMap;
 
+    use tokio::time::timeout;
     use twinlog_log::fault::FaultyLog;
     use twinlog_log::{MemoryLog, memory};
 
@@ -198,6 +199,7 @@ mod tests {
         log.list_slowly(LISTING);
         let (stir, stirred) = watch::channel(());
         let own = watch::Sender::new(BTreeSet::new());
+        let mut enabled = own.subscribe();
         let readiness = Readiness::new(&Metrics::start().unwrap());
         let watch = Watch {
             probe: config.topics.names.control(&east),
@@ -205,23 +207,22 @@ mod tests {
             cluster: "main".to_owned(),
             log: Arc::clone(&log) as Arc<dyn Log>,
             at: east,
-            own: own.clone(),
+            own,
             is_home: true,
             changed: [Arc::new(Notify::new()), Arc::new(Notify::new())],
             reported: readiness.needs("cluster main"),
             config,
         };
-        let mut enabled = own.subscribe();
         let begun = Instant::now();
         tokio::spawn(watch.run());
         sleep(LISTING + EVERY).await;
         memory.create_topic(&topics[0]).await.unwrap();
-        enabled.changed().await.unwrap();
+        timeout(2 * SELDOM, enabled.changed()).await.unwrap().unwrap();
         assert_eq!((begun.elapsed(), log.listings()), (SELDOM + LISTING, 2));
         let told = Instant::now();
         memory.create_topic(&topics[1]).await.unwrap();
         stir.send(()).unwrap();
-        enabled.changed().await.unwrap();
+        timeout(2 * SELDOM, enabled.changed()).await.unwrap().unwrap();
         assert_eq!((told.elapsed(), log.listings()), (EVERY + LISTING, 3));
         assert_eq!(*enabled.borrow(), BTreeSet::from(buckets));
         for (is_away, says) in [(true, "no broker answers"), (false, "reachable")] {
